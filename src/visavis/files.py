@@ -1,0 +1,49 @@
+"""Files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from visavis.errors import OutputError
+
+__all__ = ["replacing"]
+
+
+@contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a temporary name beside `path`; on success it takes the place of `path`, on any error it is removed.
+
+    The temporary name keeps the suffix, for writers that choose their format by it. Missing parent folders are made.
+
+    >>> import tempfile
+    >>> target = Path(tempfile.mkdtemp()) / "a.txt"
+    >>> with replacing(target) as temporary:
+    ...     _ = temporary.write_text("whole")
+    >>> target.read_text()
+    'whole'
+
+    Raises:
+        OutputError: the folder cannot be made, or the file cannot be written or put in place. An error that is none of
+            the operating system's passes through unchanged.
+    """
+    target = Path(path)
+    temporary = target.with_name(f".{target.stem[:80]}.{secrets.token_hex(4)}.part{target.suffix}")
+    try:
+        if target.is_dir():
+            raise OutputError(f"cannot write {target}: it is a folder; give the name of a file")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # Made here first, so that a folder without write permission is told before any work is done in it.
+        temporary.touch()
+        yield temporary
+        temporary.replace(target)
+    except OSError as error:
+        raise OutputError(
+            f"cannot write {target}: {error.strerror or error}; choose a folder that exists and can be written to"
+        ) from error
+    finally:
+        if temporary.parent.is_dir():
+            temporary.unlink(missing_ok=True)

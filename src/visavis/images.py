@@ -1,0 +1,189 @@
+"""Still pictures from and to disk: every file becomes the one form that all rooms take, (H, W, 3) RGB uint8."""
+
+from __future__ import annotations
+
+import io
+import os
+import warnings
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from PIL import Image as Pillow
+from PIL import ImageOps, UnidentifiedImageError
+
+from visavis.errors import InputError, OutputError
+from visavis.files import replacing
+from visavis.types import Image
+
+__all__ = ["IMAGE_SUFFIXES", "MAX_PIXELS", "MAX_SIDE", "read_image", "resize", "write_image"]
+
+#: Pictures above this many pixels are refused: 80 million take 240 MB as RGB, and working copies several times that.
+MAX_PIXELS: Final = 80_000_000
+#: Pictures with a longer side are refused, in pixels: the largest texture that graphics hardware commonly takes.
+MAX_SIDE: Final = 16_384
+#: Names of files that a folder is searched for.
+IMAGE_SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".gif"})
+
+_FORMATS: Final = {
+    ".png": "PNG",
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".webp": "WEBP",
+    ".bmp": "BMP",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+}
+
+
+def read_image(path: str | os.PathLike[str]) -> Image:
+    """Read a picture file as (H, W, 3) RGB uint8.
+
+    The camera's EXIF rotation is applied. Grey, palette, CMYK (through its profile where it has one) and 16-bit
+    pictures are converted; transparency is laid over white; of an animation the first frame is taken. The pixels of
+    an RGB file are given as they are, whatever its colour profile.
+
+    >>> read_image("face.jpg").shape                            # doctest: +SKIP
+    (1024, 768, 3)
+
+    Raises:
+        InputError: the file is missing, not a picture, truncated, of floating-point pixels, or above `MAX_PIXELS` or
+            `MAX_SIDE`.
+    """
+    name = Path(path)
+    try:
+        # Pillow's own limit is a warning at 89 million pixels; ours, below it, is checked on the header just after.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Pillow.DecompressionBombWarning)
+            opened = Pillow.open(name)
+        with opened:
+            _refuse_huge(name, *opened.size)
+            return _to_rgb(name, ImageOps.exif_transpose(opened))
+    except InputError:
+        raise
+    except FileNotFoundError:
+        raise InputError(f"{name} does not exist; check the path") from None
+    except IsADirectoryError:
+        raise InputError(f"{name} is a folder, where one picture was expected") from None
+    except Pillow.DecompressionBombError:
+        raise InputError(f"{name} has more than {MAX_PIXELS:,} pixels; make it smaller first") from None
+    except UnidentifiedImageError:
+        empty = name.is_file() and name.stat().st_size == 0
+        reason = "is empty" if empty else "is not a picture that can be read"
+        raise InputError(f"{name} {reason}; expected JPEG, PNG, WebP, TIFF, BMP or GIF") from None
+    except (OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, ArithmeticError, TypeError) as error:
+        # Pillow's decoders raise all of these on damaged files.
+        raise InputError(f"{name} cannot be decoded ({error}); the file is damaged or incomplete") from error
+
+
+def write_image(path: str | os.PathLike[str], image: Image) -> None:
+    """Write (H, W, 3) RGB uint8 to a file whose suffix names the format; PNG is lossless, JPEG and WebP are near so.
+
+    The file appears whole or not at all; missing parent folders are made.
+
+    Raises:
+        OutputError: the suffix is unknown, or the file cannot be written.
+        ValueError: `image` has another shape or dtype.
+    """
+    target = Path(path)
+    file_format = _FORMATS.get(target.suffix.lower())
+    if file_format is None:
+        raise OutputError(f"cannot write {target}: pictures are written as {', '.join(sorted(_FORMATS))}")
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
+        raise ValueError(f"an image must be uint8 of shape (H, W, 3), not {image.dtype} {image.shape}")
+    options: dict[str, Any] = {}
+    if file_format == "JPEG":
+        options = {"quality": 93, "subsampling": 0}
+    elif file_format == "WEBP":
+        options = {"quality": 93}
+    with replacing(target) as temporary:
+        Pillow.fromarray(np.ascontiguousarray(image)).save(temporary, format=file_format, **options)
+
+
+def resize(
+    image: Image,
+    *,
+    width: int | None = None,
+    height: int | None = None,
+    longest: int | None = None,
+    enlarge: bool = True,
+) -> Image:
+    """Resize (H, W, 3) RGB uint8 by area averaging (smaller) or bicubic interpolation (larger).
+
+    Give `width` or `height` in pixels to keep the proportions, both to set them, or `longest` for the longer side.
+    With `enlarge` false a picture that is already small enough comes back as it is.
+
+    >>> resize(np.zeros((100, 200, 3), np.uint8), longest=50).shape
+    (25, 50, 3)
+
+    Raises:
+        ValueError: no size, `longest` beside another size, or a size below 1.
+    """
+    have_height, have_width = image.shape[:2]
+    if longest is not None and (width is not None or height is not None):
+        raise ValueError("give either `longest` or `width` and `height`")
+    if longest is not None:
+        scale_x = scale_y = longest / max(have_height, have_width)
+    elif width is not None and height is not None:
+        scale_x, scale_y = width / have_width, height / have_height
+    elif width is not None:
+        scale_x = scale_y = width / have_width
+    elif height is not None:
+        scale_x = scale_y = height / have_height
+    else:
+        raise ValueError("give `width`, `height` or `longest`")
+    if min(scale_x, scale_y) <= 0:
+        raise ValueError("a size must be at least 1 pixel")
+    if not enlarge and min(scale_x, scale_y) >= 1:
+        return image
+    size = max(round(have_width * scale_x), 1), max(round(have_height * scale_y), 1)
+    if size == (have_width, have_height):
+        return image
+    import cv2
+
+    shrinks = min(scale_x, scale_y) < 1
+    resized = cv2.resize(image, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
+    return np.ascontiguousarray(resized)
+
+
+def _refuse_huge(name: Path, width: int, height: int) -> None:
+    if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE:
+        raise InputError(
+            f"{name} has {width} x {height} pixels; at most {MAX_PIXELS:,} in all and {MAX_SIDE:,} a side are read: "
+            "make it smaller first"
+        )
+
+
+def _to_rgb(name: Path, picture: Pillow.Image) -> Image:
+    if picture.mode.startswith("I;16") or picture.mode == "I":
+        # 16-bit grey: Pillow's own conversion to 8 bits would clip at 255.
+        values = np.asarray(picture, np.int64)
+        if values.min() < 0 or values.max() > 65535:
+            raise InputError(f"{name} has grey levels beyond 16 bits; save it with 8 or 16 bits a channel")
+        grey = np.rint(values / 257).astype(np.uint8)
+        return np.repeat(grey[:, :, None], 3, axis=2)
+    if picture.mode == "F":
+        raise InputError(f"{name} has floating-point pixels, whose white is not known; save it with 8 or 16 bits")
+    if picture.mode == "CMYK":
+        picture = _cmyk_to_rgb(picture)
+    elif picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        paper = Pillow.new("RGBA", picture.size, (255, 255, 255, 255))
+        picture = Pillow.alpha_composite(paper, picture)
+    return np.array(picture.convert("RGB"), np.uint8, order="C")
+
+
+def _cmyk_to_rgb(picture: Pillow.Image) -> Pillow.Image:
+    profile = picture.info.get("icc_profile")
+    if profile:
+        from PIL import ImageCms
+
+        try:
+            screen = ImageCms.createProfile("sRGB")
+            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            converted = ImageCms.profileToProfile(picture, source, screen, outputMode="RGB")
+        except (ImageCms.PyCMSError, OSError):
+            converted = None  # a damaged profile: the plain conversion below is still a picture
+        if converted is not None:
+            return converted
+    return picture.convert("RGB")
