@@ -1,0 +1,65 @@
+"""Where the command line prints: results to standard output, everything said about the work to standard error."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+
+__all__ = ["errors_console", "progress", "results_console"]
+
+
+def results_console() -> Console:
+    """A console on standard output, for what was asked for."""
+    from rich.console import Console
+
+    return Console()
+
+
+def errors_console() -> Console:
+    """A console on standard error, for errors, warnings and progress."""
+    from rich.console import Console
+
+    return Console(stderr=True)
+
+
+def progress(*, unit: str = "frames") -> Progress:
+    """A progress display on standard error: description, bar, done of total, rate in `unit` a second, time left.
+
+    It draws nothing where standard error is no terminal. Use it as a context manager:
+
+    >>> with progress(unit="pictures") as display:               # doctest: +SKIP
+    ...     task = display.add_task("reading", total=40)
+    ...     display.advance(task)
+    """
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        ProgressColumn,
+        Task,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+    from rich.text import Text
+
+    class RateColumn(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            speed = task.finished_speed or task.speed
+            return Text("" if speed is None else f"{speed:.1f} {unit}/s", style="progress.data.speed")
+
+    console = errors_console()
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        RateColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
