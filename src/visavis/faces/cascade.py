@@ -1,0 +1,254 @@
+"""The still-picture cascade: a detector proposes faces of every size, the landmarker confirms each on a close-up.
+
+MediaPipe's own detector sees a picture in 128 x 128 pixels and misses faces under a tenth of it, so a small face, or
+one in a large painting, needs somebody to point at it first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from types import TracebackType
+from typing import Final
+
+import numpy as np
+
+from visavis.assets import AssetStore
+from visavis.errors import NoFaceError
+from visavis.faces.boxes import iou
+from visavis.faces.detect import Detector, check_image, create_detector
+from visavis.faces.landmarks import Landmarker, keypoints_of, landmark_box
+from visavis.faces.patch import Patch, cut_patch
+from visavis.faces.pyramid import PyramidDetector, merge_faces
+from visavis.images import resize
+from visavis.types import Face, Float32, Image
+
+__all__ = ["FaceFinder", "find_faces", "find_sitter"]
+
+#: Close-ups tried one after the other: side in widths of the proposed box. The mesh model was trained on faces with a
+#: margin; its detector prefers some faces further away.
+_CLOSE_UPS: Final = (2.0, 2.8, 1.5)
+_PATCH_SIZE: Final = 384
+#: The mesh must cover the proposal at least so well; a mesh that slid onto a neighbour or a collar does not.
+_MIN_AGREEMENT: Final = 0.4
+#: A face without landmarks has only the detector's word for it, so that word must be stronger: hands and sleeves in
+#: paintings reach 0.76.
+_MIN_SCORE_ALONE: Final = 0.8
+#: A face without landmarks takes the sitter's place only when it is so many times as large as the next.
+_CLEARLY_LARGER: Final = 1.5
+
+
+class FaceFinder:
+    """Finds faces with landmarks in still pictures; keeps its models open from picture to picture.
+
+    One object for one thread.
+
+    >>> with FaceFinder(AssetStore()) as finder:                     # doctest: +SKIP
+    ...     sitter = finder.find(painting)[0]
+
+    Args:
+        assets: where the models come from.
+        detector: what proposes faces, by name; None for YuNet where its file is at hand, else CenterFace.
+        min_score: proposals below this confidence in [0, 1] are left out.
+        min_side: faces with a shorter box side, in pixels, are left out.
+        max_side: the longest side, in pixels, at which the picture is searched; more finds smaller faces in larger
+            pictures, and takes time in proportion to its square.
+        require_landmarks: leave out faces on which no landmarks could be laid (profiles, blur); otherwise those that
+            the detector is sure of come with `landmarks`, `blendshapes` and `pose` None.
+        rotate: when nothing is found, look again with the picture turned by 90, 270 and 180 degrees.
+    """
+
+    def __init__(
+        self,
+        assets: AssetStore,
+        *,
+        detector: str | None = None,
+        min_score: float = 0.6,
+        min_side: float = 16.0,
+        max_side: int = 1280,
+        require_landmarks: bool = True,
+        rotate: bool = True,
+    ) -> None:
+        self._assets = assets
+        self._detector_name = detector
+        self._min_score = min_score
+        self._min_side = min_side
+        self._max_side = max_side
+        self._require_landmarks = require_landmarks
+        self._rotate = rotate
+        self._proposer: Detector | None = None
+        self._landmarker = Landmarker(assets, mode="image", max_faces=1, min_detection=0.3, min_presence=0.5)
+
+    def find(self, image: Image) -> tuple[Face, ...]:
+        """Find the faces of (H, W, 3) uint8 RGB, the biggest first.
+
+        Raises:
+            AssetError: a model is missing, cannot be fetched, or has the wrong hash.
+            ModelError: a model cannot be used.
+            ValueError: `image` has another shape or dtype.
+        """
+        check_image(image)
+        faces = self._upright(image, self._proposals(image))
+        if faces or not self._rotate:
+            return faces
+        return self._turned(image)
+
+    def close(self) -> None:
+        """Free the models; the next picture opens them again."""
+        self._landmarker.close()
+        if self._proposer is not None:
+            self._proposer.close()
+        self._proposer = None
+
+    def __enter__(self) -> FaceFinder:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _proposals(self, image: Image) -> tuple[Face, ...]:
+        if self._proposer is None:
+            name = self._detector_name or ("yunet" if self._assets.find("yunet") else "centerface")
+            scales = [160]
+            while scales[-1] < self._max_side:
+                scales.append(min(scales[-1] * 2, self._max_side))
+            self._proposer = PyramidDetector(
+                create_detector(name, assets=self._assets, min_score=self._min_score, max_side=1280),
+                scales=tuple(scales),
+            )
+        found = self._proposer.detect(image)
+        return tuple(face for face in found if min(face.width, face.height) >= self._min_side)
+
+    def _upright(self, image: Image, proposals: tuple[Face, ...]) -> tuple[Face, ...]:
+        faces: list[Face] = []
+        for proposal in proposals:
+            face = self._confirm(image, proposal)
+            if face is not None:
+                faces.append(face)
+            elif not self._require_landmarks and proposal.score >= _MIN_SCORE_ALONE:
+                faces.append(proposal)
+        # Two proposals may have led to one face; the mesh boxes show it.
+        return tuple(sorted(merge_faces(faces, max_iou=0.4), key=lambda face: -face.area))
+
+    def _confirm(self, image: Image, proposal: Face) -> Face | None:
+        """The proposal with landmarks, or None when no mesh agrees with it."""
+        for patch in _close_ups(image, proposal):
+            for seen in self._landmarker.detect(patch.image):
+                face = _in_picture(seen, patch, score=proposal.score)
+                if float(iou(face.box[None], proposal.box[None])[0, 0]) >= _MIN_AGREEMENT:
+                    return face
+        return None
+
+    def _turned(self, image: Image) -> tuple[Face, ...]:
+        # A quarter turn makes a copy, so a small picture is searched, and the proposals come back to the upright one.
+        small = resize(image, longest=1280, enlarge=False)
+        ratio = max(image.shape[:2]) / max(small.shape[:2])
+        for quarters in (1, 3, 2):
+            turned = np.ascontiguousarray(np.rot90(small, quarters))
+            proposals = tuple(
+                _turned_back(face, quarters, small.shape[1], small.shape[0], ratio) for face in self._proposals(turned)
+            )
+            faces = self._upright(image, proposals)
+            if faces:
+                return faces
+        return ()
+
+
+def find_faces(
+    image: Image,
+    *,
+    assets: AssetStore,
+    detector: str | None = None,
+    min_side: float = 16.0,
+    require_landmarks: bool = True,
+    rotate: bool = True,
+) -> tuple[Face, ...]:
+    """Find the faces of one still picture with their landmarks, the biggest first; opens the models for it alone.
+
+    For several pictures keep a `FaceFinder`, which also explains the arguments and errors.
+    """
+    finder = FaceFinder(
+        assets, detector=detector, min_side=min_side, require_landmarks=require_landmarks, rotate=rotate
+    )
+    with finder:
+        return finder.find(image)
+
+
+def find_sitter(image: Image, *, assets: AssetStore, detector: str | None = None) -> Face:
+    """The face that a portrait is of: the biggest one, with its landmarks.
+
+    Raises:
+        NoFaceError: there is no face, or the biggest shows too little for landmarks; the message says which.
+        AssetError, ModelError, ValueError: as for `FaceFinder.find`.
+    """
+    faces = find_faces(image, assets=assets, detector=detector, require_landmarks=False)
+    if not faces:
+        raise NoFaceError("no face was found in the picture; expected a portrait whose face is seen from the front")
+    sitter = faces[0]
+    meshed = [face for face in faces if face.landmarks is not None]
+    if meshed and sitter.landmarks is None and sitter.area < _CLEARLY_LARGER * meshed[0].area:
+        sitter = meshed[0]
+    if sitter.landmarks is None:
+        x, y = sitter.center
+        raise NoFaceError(
+            f"the biggest face (at {x:.0f}, {y:.0f}, {sitter.width:.0f} pixels wide) shows too little of itself for "
+            "landmarks: a true profile, a covered face or a very faint one; expected a face with both eyes visible"
+        )
+    return sitter
+
+
+def _close_ups(image: Image, proposal: Face) -> Iterator[Patch]:
+    angle = 0.0
+    if proposal.keypoints is not None:
+        right_eye, left_eye = proposal.keypoints[0], proposal.keypoints[1]
+        across = left_eye - right_eye
+        # In a profile both eyes fall together and their direction means nothing.
+        if float(np.hypot(*across)) > 0.15 * proposal.width:
+            angle = float(np.arctan2(across[1], across[0]))
+    side = max(proposal.width, proposal.height)
+    for factor in _CLOSE_UPS:
+        yield cut_patch(image, center=proposal.center, side=side * factor, size=_PATCH_SIZE, angle=angle)
+
+
+def _in_picture(face: Face, patch: Patch, *, score: float) -> Face:
+    """A face found in a patch, in the picture's pixels; the camera of its pose still looks at the face's middle."""
+    assert face.landmarks is not None  # the landmarker gives nothing else
+    landmarks = patch.to_picture(face.landmarks)
+    pose = face.pose
+    if pose is not None:
+        # The patch was turned clockwise as seen by `angle`; y is up in camera space, so turning back is by -angle.
+        cos, sin = np.cos(patch.angle), np.sin(patch.angle)
+        turn = np.eye(4)
+        turn[:2, :2] = [[cos, sin], [-sin, cos]]
+        pose = (turn @ pose).astype(np.float32)
+    return replace(
+        face,
+        box=landmark_box(landmarks),
+        keypoints=keypoints_of(landmarks),
+        landmarks=landmarks,
+        pose=pose,
+        score=score,
+    )
+
+
+def _turned_back(face: Face, quarters: int, width: int, height: int, ratio: float) -> Face:
+    """From pixels of `np.rot90(picture, quarters)` to those of the picture, `width` x `height`, then times `ratio`."""
+
+    def back(points: Float32, *, edge: float) -> Float32:
+        # `edge` is the last coordinate less the first: boxes run from 0 to width, points from 0 to width - 1.
+        x, y = points[:, 0], points[:, 1]
+        right, bottom = width - edge, height - edge
+        if quarters == 1:  # counter-clockwise: the picture's right edge is on top
+            return np.stack([right - y, x], axis=1)
+        if quarters == 2:
+            return np.stack([right - x, bottom - y], axis=1)
+        return np.stack([y, bottom - x], axis=1)
+
+    corners = back(face.box.reshape(2, 2), edge=0.0) * np.float32(ratio)
+    box = np.concatenate([corners.min(axis=0), corners.max(axis=0)]).astype(np.float32)
+    points = None
+    if face.keypoints is not None:
+        points = ((back(face.keypoints, edge=1.0) + 0.5) * ratio - 0.5).astype(np.float32)
+    return Face(box=box, score=face.score, keypoints=points)

@@ -1,0 +1,48 @@
+"""Opening ONNX models, in one way for all detectors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from visavis.errors import ModelError
+from visavis.types import Float32
+
+__all__ = ["Session", "open_session"]
+
+
+class Session(Protocol):
+    """The part of `onnxruntime.InferenceSession` that is used here, so that a test can stand in for it."""
+
+    def run(self, output_names: Sequence[str] | None, inputs: dict[str, Float32]) -> list[Float32]:
+        """Compute the named outputs, or all."""
+
+
+def open_session(model: Path | bytes, *, name: str, threads: int = 2) -> Any:
+    """Open an ONNX model on the processor.
+
+    Args:
+        model: a file, or the serialised model itself.
+        name: what to call the model in an error.
+        threads: threads that share one operator.
+
+    Raises:
+        ModelError: ONNX Runtime cannot use the model.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3  # errors; its warnings speak of initializers that nobody can change
+    # Idle threads must sleep: the renderer and the server share the two cores with the detector.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    source = model if isinstance(model, bytes) else str(model)
+    try:
+        return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # its exception classes share no base but Exception
+        raise ModelError(
+            f"the {name} model cannot be opened ({str(error).splitlines()[0][:200]}); expected a valid ONNX file: "
+            "fetch it again or check where it came from"
+        ) from error
