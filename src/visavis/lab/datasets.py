@@ -1,0 +1,384 @@
+"""Face pictures with binary attributes, from whichever form they are published in, as one frozen `Dataset`.
+
+    plain      labels.csv (file, [identity], [split], attributes 0/1) beside the pictures
+    celeba     img_align_celeba/, list_attr_celeba.txt, list_eval_partition.txt, identity_CelebA.txt
+    celeba-hq  CelebA-HQ-img/, CelebAMask-HQ-attribute-anno.txt, CelebA-HQ-to-CelebA-mapping.txt
+    report     a CSV of `id_img id_pers id_img_orig` and attribute columns, beside the pictures
+    parquet    shards with the columns `image` (bytes, or a struct with `bytes`) and those of the plain form
+
+No pixels are read here. Attributes are 0 or 1; CelebA's -1 becomes 0.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.errors import ConfigError, InputError
+
+__all__ = [
+    "ATTRIBUTES",
+    "FORMS",
+    "SIX",
+    "SPLITS",
+    "Dataset",
+    "open_dataset",
+    "read_celeba",
+    "read_celeba_hq",
+    "read_parquet",
+    "read_plain",
+    "read_report_csv",
+]
+
+#: CelebA's 40 attributes, in its own order.
+ATTRIBUTES: Final = tuple(
+    """5_o_Clock_Shadow Arched_Eyebrows Attractive Bags_Under_Eyes Bald Bangs Big_Lips Big_Nose Black_Hair Blond_Hair
+    Blurry Brown_Hair Bushy_Eyebrows Chubby Double_Chin Eyeglasses Goatee Gray_Hair Heavy_Makeup High_Cheekbones Male
+    Mouth_Slightly_Open Mustache Narrow_Eyes No_Beard Oval_Face Pale_Skin Pointy_Nose Receding_Hairline Rosy_Cheeks
+    Sideburns Smiling Straight_Hair Wavy_Hair Wearing_Earrings Wearing_Hat Wearing_Lipstick Wearing_Necklace
+    Wearing_Necktie Young""".split()
+)
+#: The six of the founding report, in its order.
+SIX: Final = ("Bags_Under_Eyes", "Big_Lips", "High_Cheekbones", "Mouth_Slightly_Open", "Narrow_Eyes", "Smiling")
+#: The sides of a split, in the order of CelebA's own partition numbers.
+SPLITS: Final = ("train", "val", "test")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dataset:
+    """Pictures, by name, with their labels.
+
+    Attributes:
+        root: folder that `files` are relative to.
+        files: N names of picture files; for Parquet, `shard.parquet#row`.
+        attributes: A attribute names, the columns of `labels`.
+        labels: (N, A) uint8, 0 or 1.
+        identity: (N,) int64 number of the person, -1 where unknown.
+        split: N of `train`, `val`, `test`, or an empty string where none is given.
+
+    Raises:
+        ValueError: lengths disagree, or a label is neither 0 nor 1.
+    """
+
+    root: Path
+    files: tuple[str, ...]
+    attributes: tuple[str, ...]
+    labels: NDArray[np.uint8]
+    identity: NDArray[np.int64]
+    split: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        count = len(self.files)
+        if self.labels.shape != (count, len(self.attributes)) or self.labels.dtype != np.uint8:
+            raise ValueError(
+                f"labels must be uint8 of shape {(count, len(self.attributes))}, "
+                f"not {self.labels.dtype} {self.labels.shape}"
+            )
+        if self.identity.shape != (count,) or len(self.split) != count:
+            raise ValueError(f"identity and split must have one entry for each of the {count} files")
+        if count and self.labels.max() > 1:
+            raise ValueError("labels must be 0 or 1")
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def path(self, index: int) -> Path:
+        """Path of one picture."""
+        return self.root / self.files[index]
+
+    def indices(self, split: str) -> NDArray[np.int64]:
+        """Row numbers of one side of the split, in order."""
+        return np.array([i for i, side in enumerate(self.split) if side == split], np.int64)
+
+    def take(self, rows: Sequence[int] | NDArray[np.int64]) -> Dataset:
+        """The data set of the given rows, in the order given."""
+        chosen = np.asarray(rows, np.int64)
+        return replace(
+            self,
+            files=tuple(self.files[i] for i in chosen),
+            labels=self.labels[chosen],
+            identity=self.identity[chosen],
+            split=tuple(self.split[i] for i in chosen),
+        )
+
+    def column(self, attribute: str) -> NDArray[np.uint8]:
+        """(N,) labels of one attribute.
+
+        Raises:
+            ConfigError: the data set has no such attribute.
+        """
+        return self.columns((attribute,))[:, 0]
+
+    def columns(self, attributes: Sequence[str]) -> NDArray[np.uint8]:
+        """(N, len(attributes)) labels in the order asked for.
+
+        Raises:
+            ConfigError: the data set lacks one of them.
+        """
+        missing = [name for name in attributes if name not in self.attributes]
+        if missing:
+            raise ConfigError(f"{self.root} has no attribute {', '.join(missing)}; it has {', '.join(self.attributes)}")
+        return self.labels[:, [self.attributes.index(name) for name in attributes]]
+
+    def fingerprint(self) -> str:
+        """sha256 of names, labels, people and split: what a run was trained on, apart from the pixels."""
+        digest = hashlib.sha256("\n".join((*self.attributes, "", *self.files, "", *self.split)).encode())
+        digest.update(np.ascontiguousarray(self.labels).tobytes())
+        digest.update(np.ascontiguousarray(self.identity).tobytes())
+        return digest.hexdigest()
+
+
+def _rows(path: Path, *, delimiter: str | None = ",") -> tuple[list[str], list[list[str]]]:
+    """Header and rows of a CSV file, or of a table parted by white space when `delimiter` is None."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist; check the data set's folder") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} cannot be read as text ({error})") from error
+    lines = [line for line in text.splitlines() if line.strip()]
+    rows = [line.split() for line in lines] if delimiter is None else list(csv.reader(lines, delimiter=delimiter))
+    if not rows:
+        raise InputError(f"{path} is empty; expected a header and one row a picture")
+    return rows[0], rows[1:]
+
+
+def _binary(values: Sequence[Sequence[str]], *, where: Path) -> NDArray[np.uint8]:
+    """Texts `1`, `0`, `-1` as uint8 0/1."""
+    try:
+        numbers = np.array(values, dtype=np.int64).reshape(len(values), -1)
+    except ValueError as error:
+        raise InputError(f"{where} holds a label that is no whole number ({error}); expected 0 and 1, or -1 and 1") from None
+    if not np.isin(numbers, (-1, 0, 1)).all():
+        raise InputError(f"{where} holds labels other than -1, 0 and 1")
+    return (numbers == 1).astype(np.uint8)
+
+
+def _table(
+    path: Path, header: Sequence[str], rows: Sequence[Sequence[str]], attributes: Sequence[str]
+) -> tuple[NDArray[np.uint8], Callable[[str], list[str]]]:
+    """Labels of the attribute columns, and a function that gives any other column."""
+    for number, row in enumerate(rows, start=2):
+        if len(row) != len(header):
+            raise InputError(f"{path}, line {number}: {len(row)} fields, where the header has {len(header)}")
+    places = [header.index(name) for name in attributes]
+    labels = _binary([[row[place] for place in places] for row in rows], where=path)
+    return labels, lambda name: [row[header.index(name)] for row in rows]
+
+
+def _official(value: str) -> str:
+    """`0`, `1`, `2` of CelebA's partition file as names; names stay."""
+    return dict(zip("012", SPLITS, strict=True)).get(value, value)
+
+
+def _whole(values: Sequence[str], *, where: Path, default: int = -1) -> NDArray[np.int64]:
+    try:
+        return np.array([int(value) if value.strip() else default for value in values], np.int64)
+    except ValueError as error:
+        raise InputError(f"{where} holds a person's number that is no whole number ({error})") from None
+
+
+def read_plain(root: Path) -> Dataset:
+    """Our own form: `labels.csv` with `file`, optionally `identity` and `split`, and attribute columns.
+
+    Attribute columns are those named as CelebA's 40 are; when there is none, every column after the named ones is.
+
+    Raises:
+        InputError: no such table, or a damaged one.
+    """
+    path = root / "labels.csv"
+    header, rows = _rows(path)
+    if "file" not in header:
+        raise InputError(f"{path} has no column 'file'; expected file, identity, split and attributes of 0 and 1")
+    known = [name for name in header if name in ATTRIBUTES]
+    attributes = known or [name for name in header if name not in ("file", "identity", "split")]
+    labels, column = _table(path, header, rows, attributes)
+    return Dataset(
+        root,
+        tuple(column("file")),
+        tuple(attributes),
+        labels,
+        _whole(column("identity"), where=path) if "identity" in header else np.full(len(rows), -1, np.int64),
+        tuple(map(_official, column("split"))) if "split" in header else ("",) * len(rows),
+    )
+
+
+def _attribute_list(path: Path) -> tuple[tuple[str, ...], dict[str, list[str]]]:
+    """CelebA's attribute table: a count, the names, then `file value ...` a line."""
+    _, lines = _rows(path, delimiter=None)
+    if not lines:
+        raise InputError(f"{path} has no header of attribute names")
+    names, rows = tuple(lines[0]), lines[1:]
+    for number, row in enumerate(rows, start=3):
+        if len(row) != len(names) + 1:
+            raise InputError(f"{path}, line {number}: {len(row) - 1} labels, where the header names {len(names)}")
+    return names, {row[0]: row[1:] for row in rows}
+
+
+def _pairs(path: Path) -> dict[str, str]:
+    """A table of `file value` without a header; empty when the file is not there."""
+    if not path.is_file():
+        return {}
+    first, rest = _rows(path, delimiter=None)
+    return {row[0]: row[-1] for row in (first, *rest)}
+
+
+def read_celeba(root: Path) -> Dataset:
+    """CelebA as published (http://mmlab.ie.cuhk.edu.hk/projects/CelebA.html): aligned pictures with four text files.
+
+    Raises:
+        InputError: the attribute list is missing or damaged.
+    """
+    path = root / "list_attr_celeba.txt"
+    names, rows = _attribute_list(path)
+    partition, people = _pairs(root / "list_eval_partition.txt"), _pairs(root / "identity_CelebA.txt")
+    folder = "img_align_celeba" if (root / "img_align_celeba").is_dir() else "img_celeba"
+    return Dataset(
+        root,
+        tuple(f"{folder}/{file}" for file in rows),
+        names,
+        _binary(list(rows.values()), where=path),
+        _whole([people.get(file, "") for file in rows], where=root / "identity_CelebA.txt"),
+        tuple(_official(partition.get(file, "")) for file in rows),
+    )
+
+
+def read_celeba_hq(root: Path, *, celeba: Path | None = None) -> Dataset:
+    """CelebAMask-HQ as published (https://github.com/switchablenorms/CelebAMask-HQ).
+
+    Args:
+        root: folder with `CelebA-HQ-img/`, the attribute annotation and the mapping to CelebA.
+        celeba: folder with CelebA's `list_eval_partition.txt` and `identity_CelebA.txt`; by default `root`. Without
+            them identity and split stay unknown.
+
+    Raises:
+        InputError: the annotation is missing or damaged.
+    """
+    path = root / "CelebAMask-HQ-attribute-anno.txt"
+    names, rows = _attribute_list(path)
+    mapping = root / "CelebA-HQ-to-CelebA-mapping.txt"
+    origin: dict[str, str] = {}
+    if mapping.is_file():
+        header, lines = _rows(mapping, delimiter=None)
+        if "idx" not in header or "orig_file" not in header:
+            raise InputError(f"{mapping} must have the columns idx and orig_file, not {' '.join(header)}")
+        origin = {row[header.index("idx")]: row[header.index("orig_file")] for row in lines}
+    source = celeba or root
+    partition, people = _pairs(source / "list_eval_partition.txt"), _pairs(source / "identity_CelebA.txt")
+    originals = [origin.get(Path(file).stem, "") for file in rows]
+    return Dataset(
+        root,
+        tuple(f"CelebA-HQ-img/{file}" for file in rows),
+        names,
+        _binary(list(rows.values()), where=path),
+        _whole([people.get(file, "") for file in originals], where=source / "identity_CelebA.txt"),
+        tuple(_official(partition.get(file, "")) for file in originals),
+    )
+
+
+def read_report_csv(path: Path, *, images: Path | None = None) -> Dataset:
+    """The founding report's own table: `id_img, id_pers, id_img_orig` and its attributes; no split is given in it.
+
+    Args:
+        path: the CSV file; comma, semicolon or tab.
+        images: folder of the pictures, by default that of the table; `id_img` names them, `.jpg` when bare.
+
+    Raises:
+        InputError: columns are missing, or the table is damaged.
+    """
+    first = path.read_text(encoding="utf-8-sig").split("\n", 1)[0] if path.is_file() else ""
+    header, rows = _rows(path, delimiter=next((mark for mark in ";\t" if mark in first), ","))
+    attributes = [name for name in header if name in ATTRIBUTES]
+    if "id_img" not in header or not attributes:
+        raise InputError(f"{path} must have the column id_img and attributes of CelebA, not {', '.join(header)}")
+    labels, column = _table(path, header, rows, attributes)
+    return Dataset(
+        images or path.parent,
+        tuple(name if Path(name).suffix else f"{name}.jpg" for name in column("id_img")),
+        tuple(attributes),
+        labels,
+        _whole(column("id_pers"), where=path) if "id_pers" in header else np.full(len(rows), -1, np.int64),
+        ("",) * len(rows),
+    )
+
+
+def read_parquet(root: Path) -> Dataset:
+    """Shards of pictures with labels, as data hubs publish them; `root` is a folder of `*.parquet` or one file.
+
+    Raises:
+        InputError: there is no shard, or one cannot be read or has other columns.
+    """
+    import pyarrow
+    import pyarrow.parquet
+
+    shards = [root] if root.is_file() else sorted(root.glob("*.parquet"))
+    if not shards:
+        raise InputError(f"{root} holds no .parquet file")
+    files: list[str] = []
+    parts: list[NDArray[np.uint8]] = []
+    people: list[NDArray[np.int64]] = []
+    split: list[str] = []
+    attributes: list[str] = []
+    for shard in shards:
+        try:
+            names = pyarrow.parquet.read_schema(shard).names
+            table = pyarrow.parquet.read_table(shard, columns=[name for name in names if name != "image"])
+        except (OSError, pyarrow.ArrowException) as error:
+            raise InputError(f"{shard} cannot be read as Parquet ({error})") from error
+        attributes = attributes or [name for name in names if name in ATTRIBUTES]
+        if "image" not in names or not attributes or any(name not in names for name in attributes):
+            raise InputError(f"{shard} must have the column image and CelebA's attributes, not {', '.join(names)}")
+        columns: Mapping[str, list[Any]] = table.to_pydict()
+        count = table.num_rows
+        files += [f"{shard.name}#{row}" for row in range(count)]
+        texts = [[str(int(columns[name][row])) for name in attributes] for row in range(count)]
+        parts.append(_binary(texts, where=shard))
+        people.append(np.array(columns.get("identity", [-1] * count), np.int64))
+        split += [_official(str(side)) for side in columns.get("split", [""] * count)]
+    folder = root.parent if root.is_file() else root
+    return Dataset(folder, tuple(files), tuple(attributes), np.concatenate(parts), np.concatenate(people), tuple(split))
+
+
+#: The forms by name, each with the reader of its folder.
+FORMS: Final[Mapping[str, Callable[[Path], Dataset]]] = {
+    "plain": read_plain,
+    "celeba": read_celeba,
+    "celeba-hq": read_celeba_hq,
+    "report": read_report_csv,
+    "parquet": read_parquet,
+}
+
+
+def open_dataset(path: Path, *, form: str = "") -> Dataset:
+    """Open a data set; without a form, the files in the folder tell which one it is.
+
+    Raises:
+        ConfigError: unknown form.
+        InputError: nothing there is a data set, or it is damaged.
+    """
+    if form:
+        if form not in FORMS:
+            raise ConfigError(f"unknown form of data set {form!r}; known are {', '.join(FORMS)}")
+        return FORMS[form](path)
+    if path.suffix.lower() == ".parquet" or (path.is_dir() and any(path.glob("*.parquet"))):
+        return read_parquet(path)
+    if path.suffix.lower() == ".csv":
+        return read_report_csv(path)
+    for name, reader in (
+        ("labels.csv", read_plain),
+        ("CelebAMask-HQ-attribute-anno.txt", read_celeba_hq),
+        ("list_attr_celeba.txt", read_celeba),
+    ):
+        if (path / name).is_file():
+            return reader(path)
+    raise InputError(
+        f"{path} is no data set: expected labels.csv, list_attr_celeba.txt, CelebAMask-HQ-attribute-anno.txt, "
+        "*.parquet, or the path of the report's CSV"
+    )

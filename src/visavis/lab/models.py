@@ -1,0 +1,343 @@
+"""The networks: the founding report's to the parameter, any of Keras's, and EfficientNet-Lite0. All are Keras models.
+
+Every model takes (N, size, size, 3) float32 pictures, normalised as its `Network.normalise` says, and gives (N, A)
+probabilities. Keras runs on its torch backend, so a model is also a `torch.nn.Module`, and `train.py` can show its
+whole loop. This module sets the backend and imports Keras: import it only where a network is built.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from visavis.errors import AssetError, ConfigError, ModelError, require
+
+os.environ.setdefault("KERAS_BACKEND", "torch")
+require("torch", extra="lab")
+keras: Any = require("keras", extra="lab")
+
+import torch  # noqa: E402  after the check that it is there
+
+from visavis.lab.efficientnet import FEATURES, EfficientNetLite0, load_weights  # noqa: E402
+
+__all__ = [
+    "BACKBONES",
+    "Network",
+    "Normalisation",
+    "TorchTrunk",
+    "build",
+    "count_parameters",
+    "efficientnet_lite0",
+    "keras_application",
+    "load_state",
+    "logits_of",
+    "named_state",
+    "report_vgg19",
+]
+
+if keras.backend.backend() != "torch":
+    raise ConfigError(
+        f"the lab trains on Keras with the torch backend, but Keras runs on {keras.backend.backend()!r}; "
+        "unset KERAS_BACKEND, or set it to torch"
+    )
+
+#: Layers that the report's listing froze: all of VGG-19 before its last convolution, `block5_conv4`.
+_REPORT_FROZEN: Final = 20
+_HEADS: Final = ("gap", "flatten")
+
+
+@dataclass(frozen=True, slots=True)
+class Normalisation:
+    """`(pixel - mean) / std` on RGB or BGR pixels of 0..255: what a network's weights were trained on.
+
+    Attributes:
+        mean, std: one number a channel, in the order of `colour`.
+        colour: `RGB` or `BGR`.
+    """
+
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    colour: str = "RGB"
+
+    def __post_init__(self) -> None:
+        if self.colour not in ("RGB", "BGR") or min(self.std) <= 0:
+            raise ConfigError(f"a normalisation needs RGB or BGR and positive deviations, not {self}")
+
+    def __call__(self, pictures: torch.Tensor) -> torch.Tensor:
+        """(N, H, W, 3) float32 RGB in 0..255 -> what the network takes."""
+        if self.colour == "BGR":
+            pictures = pictures.flip(-1)
+        return (pictures - torch.tensor(self.mean)) / torch.tensor(self.std)
+
+
+#: `keras.applications`' modes: "caffe" (VGG, ResNet), "tf" (MobileNet, Xception ...), "torch" (DenseNet).
+_CAFFE: Final = Normalisation((103.939, 116.779, 123.68), (1.0, 1.0, 1.0), "BGR")
+_TF: Final = Normalisation((127.5, 127.5, 127.5), (127.5, 127.5, 127.5))
+_TORCH: Final = Normalisation((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
+_LITE0: Final = Normalisation((127.0, 127.0, 127.0), (128.0, 128.0, 128.0))
+_NONE: Final = Normalisation((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+
+_CAFFE_FAMILIES: Final = ("VGG", "ResNet50", "ResNet101", "ResNet152")
+_OWN_FAMILIES: Final = ("EfficientNet", "ConvNeXt", "MobileNetV3", "RegNet")  # these normalise inside the model
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Network:
+    """A Keras model with what must travel with it.
+
+    Attributes:
+        model: (N, size, size, 3) normalised -> (N, A) probabilities; its last layer is `attributes`.
+        size: side of its pictures in pixels.
+        normalise: its pre-processing.
+        trunk: names of the layers that came with weights; what `fine-tuning` unfreezes.
+    """
+
+    model: Any
+    size: int
+    normalise: Normalisation
+    trunk: tuple[str, ...]
+
+
+class TorchTrunk(keras.layers.TorchModuleWrapper):  # type: ignore[misc]
+    """A torch network inside a Keras model: (N, H, W, 3) -> (N, features)."""
+
+    def __init__(self, module: torch.nn.Module, *, features: int, name: str) -> None:
+        super().__init__(module, name=name)
+        self._features = features
+
+    def call(self, inputs: torch.Tensor, training: bool | None = None) -> Any:
+        """Channels first is what torch takes; the permuted view keeps channels last in memory."""
+        # A frozen trunk must not move its running averages either.
+        return super().call(inputs.permute(0, 3, 1, 2), training=bool(training) and self.trainable)
+
+    def compute_output_spec(self, inputs: Any, training: bool | None = None) -> Any:
+        """Shape of the output without running the network."""
+        return keras.KerasTensor((inputs.shape[0], self._features), "float32")
+
+
+def _checked(path: Path, sha256: str) -> Path:
+    if not path.is_file():
+        raise AssetError(f"the weights {path} do not exist; give the path of a .weights.h5 file")
+    if sha256:
+        found = hashlib.sha256(path.read_bytes()).hexdigest()
+        if found != sha256.lower():
+            raise AssetError(f"the weights {path} have sha256 {found}, where {sha256} was expected; fetch them again")
+    return path
+
+
+def _application(name: str, *, size: int, weights: str | Path | None, sha256: str) -> Any:
+    maker = getattr(keras.applications, name, None)
+    if not name[:1].isupper() or not callable(maker):
+        known = sorted(entry for entry in dir(keras.applications) if entry[0].isupper())
+        raise ConfigError(f"keras.applications has no {name!r}; it has {', '.join(known)}")
+    source: str | None = "imagenet" if weights == "imagenet" else None
+    try:
+        trunk = maker(include_top=False, weights=source, input_shape=(size, size, 3))
+        if weights is not None and weights != "imagenet":
+            trunk.load_weights(_checked(Path(weights), sha256))
+    except AssetError:
+        raise
+    except Exception as error:  # Keras raises whatever its downloader and reader raise, plain Exception among them
+        raise AssetError(
+            f"the weights of {name} cannot be had ({' '.join(str(error).split())[:200]}); give the path of a local "
+            "file, or weights = \"none\" to start from random ones"
+        ) from error
+    return trunk
+
+
+def report_vgg19(
+    resolution: int = 256,
+    head: str = "gap",
+    *,
+    attributes: int = 6,
+    weights: str | Path | None = "imagenet",
+    sha256: str = "",
+    frozen: int = _REPORT_FROZEN,
+) -> Network:
+    """The report's classifier: VGG-19 without its top, then 1024 and 512 ReLU, then one sigmoid an attribute.
+
+    At 256 pixels and six attributes `head="gap"` has 21,077,574 parameters of which 3,412,998 learn, `"flatten"`
+    54,107,718 of which 36,443,142 learn, as in the report. Source of the trunk: Simonyan and Zisserman,
+    arXiv:1409.1556.
+
+    Args:
+        resolution: side of the pictures in pixels.
+        head: `gap` (global average pooling) or `flatten`.
+        attributes: how many outputs.
+        weights: `imagenet` (Keras fetches them), the path of a local `.h5`, or None for random ones.
+        sha256: what a local file must hash to; empty leaves it unchecked.
+        frozen: how many of the trunk's layers keep their weights; 20 is the listing's, 22 the whole trunk.
+
+    Raises:
+        ConfigError: unknown head.
+        AssetError: the weights are missing or have another hash.
+    """
+    trunk = _application("VGG19", size=resolution, weights=weights, sha256=sha256)
+    for layer in trunk.layers[:frozen]:
+        layer.trainable = False
+    outputs = _head(trunk.output, head=head, hidden=(1024, 512), attributes=attributes)
+    model = keras.Model(trunk.input, outputs, name="report_vgg19")
+    return Network(model, resolution, _CAFFE, tuple(layer.name for layer in trunk.layers))
+
+
+def _head(x: Any, *, head: str, hidden: Sequence[int], attributes: int, drop_out: float = 0.0) -> Any:
+    if head not in _HEADS:
+        raise ConfigError(f"unknown head {head!r}; known are {', '.join(_HEADS)}")
+    if len(x.shape) == 4:
+        pool = keras.layers.GlobalAveragePooling2D if head == "gap" else keras.layers.Flatten
+        x = pool(name="pool")(x)
+    for number, units in enumerate(hidden, start=1):
+        x = keras.layers.Dense(units, activation="relu", name=f"hidden_{number}")(x)
+    if drop_out:
+        x = keras.layers.Dropout(drop_out, name="drop_out")(x)
+    return keras.layers.Dense(attributes, activation="sigmoid", name="attributes")(x)
+
+
+def keras_application(
+    name: str,
+    resolution: int = 224,
+    *,
+    attributes: int = 6,
+    head: str = "gap",
+    hidden: Sequence[int] = (),
+    drop_out: float = 0.0,
+    weights: str | Path | None = "imagenet",
+    sha256: str = "",
+) -> Network:
+    """Any backbone of `keras.applications` by name, with a head for attributes.
+
+    Raises:
+        ConfigError: no such backbone, or unknown head.
+        AssetError: the weights are missing or have another hash.
+    """
+    trunk = _application(name, size=resolution, weights=weights, sha256=sha256)
+    model = keras.Model(
+        trunk.input,
+        _head(trunk.output, head=head, hidden=hidden, attributes=attributes, drop_out=drop_out),
+        name=f"{trunk.name}_attributes",
+    )
+    own, caffe = name.startswith(_OWN_FAMILIES), name in _CAFFE_FAMILIES or name.startswith("VGG")
+    normalise = _NONE if own else _CAFFE if caffe else _TORCH if name.startswith("DenseNet") else _TF
+    return Network(model, resolution, normalise, tuple(layer.name for layer in trunk.layers))
+
+
+def efficientnet_lite0(
+    resolution: int = 144,
+    *,
+    attributes: int = 40,
+    hidden: Sequence[int] = (),
+    drop_out: float = 0.2,
+    drop_path: float = 0.1,
+    weights: Path | None = None,
+) -> Network:
+    """EfficientNet-Lite0 with a head for attributes: 3.4 million parameters, the default classifier's form.
+
+    Args:
+        resolution: side of the pictures in pixels.
+        attributes: how many outputs.
+        hidden: widths of ReLU layers between trunk and outputs.
+        drop_out: share of features dropped before the last layer while training.
+        drop_path: stochastic depth at the last block.
+        weights: file of the asset `efficientnet-lite0`; None starts from random weights.
+
+    Raises:
+        ModelError: the file holds other weights.
+    """
+    trunk = EfficientNetLite0(drop_path=drop_path)
+    if weights is not None:
+        load_weights(trunk, weights)
+    trunk.to(memory_format=torch.channels_last)
+    inputs = keras.Input((resolution, resolution, 3), name="pictures")
+    features = TorchTrunk(trunk, features=FEATURES, name="efficientnet_lite0")(inputs)
+    outputs = _head(features, head="gap", hidden=hidden, attributes=attributes, drop_out=drop_out)
+    model = keras.Model(inputs, outputs, name="efficientnet_lite0_attributes")
+    return Network(model, resolution, _LITE0, ("efficientnet_lite0",))
+
+
+#: Backbones with a builder of their own; any other name is looked up in `keras.applications`.
+BACKBONES: Final[Mapping[str, Any]] = {"report_vgg19": report_vgg19, "efficientnet_lite0": efficientnet_lite0}
+
+
+def build(
+    backbone: str,
+    *,
+    resolution: int,
+    attributes: int,
+    head: str = "gap",
+    hidden: Sequence[int] = (),
+    drop_out: float = 0.0,
+    drop_path: float = 0.0,
+    weights: str | Path | None = None,
+    sha256: str = "",
+) -> Network:
+    """Build a network by the name of its backbone; options that a backbone has not are left out of its call.
+
+    Raises:
+        ConfigError, AssetError, ModelError: as the backbone's own function.
+    """
+    if backbone == "report_vgg19":
+        return report_vgg19(resolution, head, attributes=attributes, weights=weights, sha256=sha256)
+    if backbone == "efficientnet_lite0":
+        path = None if weights is None else _checked(Path(weights), sha256)
+        return efficientnet_lite0(
+            resolution, attributes=attributes, hidden=hidden, drop_out=drop_out, drop_path=drop_path, weights=path
+        )
+    return keras_application(
+        backbone, resolution, attributes=attributes, head=head, hidden=hidden, drop_out=drop_out, weights=weights,
+        sha256=sha256,
+    )  # fmt: skip
+
+
+def count_parameters(model: Any) -> tuple[int, int]:
+    """All parameters of a Keras model, and those that learn."""
+
+    def total(variables: Any) -> int:
+        return sum(int(variable.value.numel()) for variable in variables)
+
+    return total(model.weights), total(model.trainable_weights)
+
+
+def logits_of(probabilities: torch.Tensor) -> torch.Tensor:
+    """The numbers behind a model's last sigmoid, (N, A) float32.
+
+    Keras leaves them on the result for its own cross-entropy; taking them avoids the log of a rounded probability.
+    """
+    logits = getattr(probabilities, "_keras_logits", None)
+    if logits is None:
+        return torch.logit(probabilities.float().clamp(1e-6, 1 - 1e-6))
+    result: torch.Tensor = logits
+    return result.float()
+
+
+def _named(model: Any) -> Iterator[tuple[str, torch.Tensor]]:
+    for layer in model.layers:
+        if isinstance(layer, TorchTrunk):
+            for name, tensor in layer.module.state_dict().items():
+                yield f"{layer.name}/{name}", tensor
+        else:
+            for number, variable in enumerate(layer.weights):
+                yield f"{layer.name}/{number}:{variable.name}", variable.value.detach()
+
+
+def named_state(model: Any) -> dict[str, torch.Tensor]:
+    """Every weight and running average of a model by name; the tensors are the model's own, not copies."""
+    return dict(_named(model))
+
+
+def load_state(model: Any, state: Mapping[str, torch.Tensor]) -> None:
+    """Copy weights into a model of the same form.
+
+    Raises:
+        ModelError: names or shapes differ.
+    """
+    own = named_state(model)
+    odd = sorted(set(own) ^ set(state)) or [name for name in own if own[name].shape != state[name].shape]
+    if odd:
+        raise ModelError(f"the weights are of another network: {len(odd)} tensors differ, among them {odd[0]}")
+    with torch.no_grad():
+        for name, tensor in own.items():
+            tensor.copy_(state[name])
