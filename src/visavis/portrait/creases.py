@@ -1,0 +1,186 @@
+"""Creases of the skin: folds that come with an expression, as light and dark on the painting.
+
+A fold is a line on the face mesh with a dark valley and a lit ridge beside it. Its strength follows the blendshapes that
+fold the skin there, and the painting's own contrast: a flat face gets faint folds, a modelled one strong ones.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.types import BLENDSHAPE_INDEX, Float32, Image
+
+__all__ = ["Creases", "make_creases"]
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class _Fold:
+    """One line of the face mesh. `side` is +1 where the lit ridge lies to the left of the line's direction."""
+
+    points: tuple[int, ...]
+    drivers: dict[str, float]
+    depth: float
+    width: float
+    side: float = 1.0
+
+
+# Widths in face widths, depths as a share of the local light. Lines named after Ekman & Friesen, FACS (1978):
+# the nasolabial fold deepens with AU 6, 9, 10 and 12, crow's feet with AU 6, the furrow with AU 4, forehead lines with
+# AU 1 and 2, the bridge of the nose with AU 9, the pouch under the eye with AU 6 and 7, the chin with AU 17.
+def _sided(side: str) -> tuple[_Fold, ...]:
+    right = side == "Right"
+    turn = 1.0 if right else -1.0
+
+    def pick(of_right: tuple[int, ...], of_left: tuple[int, ...]) -> tuple[int, ...]:
+        return of_right if right else of_left
+
+    smile, squint, sneer = f"mouthSmile{side}", f"cheekSquint{side}", f"noseSneer{side}"
+    upper, narrow, dimple = f"mouthUpperUp{side}", f"eyeSquint{side}", f"mouthDimple{side}"
+    return (
+        _Fold(  # nasolabial fold
+            pick((129, 203, 206, 216, 212), (358, 423, 426, 436, 432)),
+            {smile: 0.75, squint: 0.25, sneer: 0.5, upper: 0.4},
+            0.30,
+            0.016,
+            turn,
+        ),
+        _Fold(  # corner of the mouth
+            pick((216, 186, 57, 43), (436, 410, 287, 273)),
+            {dimple: 0.7, smile: 0.35, f"mouthStretch{side}": 0.4, f"mouthFrown{side}": 0.5},
+            0.22,
+            0.010,
+            turn,
+        ),
+        _Fold(  # crow's feet, three rays
+            pick((226, 35, 143), (446, 265, 372)), {squint: 0.7, narrow: 0.3}, 0.16, 0.007, turn
+        ),
+        _Fold(pick((130, 226, 156), (359, 446, 383)), {squint: 0.6, narrow: 0.3}, 0.12, 0.006, turn),
+        _Fold(pick((226, 31, 111), (446, 261, 340)), {squint: 0.7, narrow: 0.2}, 0.14, 0.007, turn),
+        _Fold(  # pouch under the eye
+            pick((226, 228, 229, 230, 231, 232), (446, 448, 449, 450, 451, 452)),
+            {squint: 0.6, narrow: 0.6, smile: 0.15},
+            0.16,
+            0.011,
+            turn,
+        ),
+        _Fold(  # furrow beside the root of the nose
+            pick((55, 107), (285, 336)), {f"browDown{side}": 1.0, "browInnerUp": 0.15}, 0.34, 0.010, turn
+        ),
+        _Fold(  # wing of the nose
+            pick((193, 122, 174, 198), (417, 351, 399, 420)), {sneer: 0.9, f"browDown{side}": 0.2}, 0.18, 0.009, turn
+        ),
+        _Fold(  # line beside the chin, pulled down by a frown
+            pick((57, 202, 210), (287, 422, 430)), {f"mouthFrown{side}": 0.8, "mouthShrugLower": 0.2}, 0.22, 0.012, turn
+        ),
+    )
+
+
+_FOLDS: Final = (
+    *_sided("Right"),
+    *_sided("Left"),
+    _Fold(  # forehead, lower line
+        (104, 69, 108, 151, 337, 299, 333),
+        {"browInnerUp": 0.6, "browOuterUpLeft": 0.3, "browOuterUpRight": 0.3},
+        0.18,
+        0.009,
+    ),
+    _Fold((103, 67, 109, 10, 338, 297, 332), {"browInnerUp": 0.5, "browOuterUpLeft": 0.3, "browOuterUpRight": 0.3}, 0.12, 0.010),
+    _Fold((193, 168, 417), {"noseSneerLeft": 0.5, "noseSneerRight": 0.5, "browDownLeft": 0.3, "browDownRight": 0.3}, 0.24, 0.009),
+    _Fold((122, 6, 351), {"noseSneerLeft": 0.5, "noseSneerRight": 0.5}, 0.18, 0.009),
+    _Fold((106, 182, 18, 406, 335), {"mouthShrugLower": 0.9, "mouthPressLeft": 0.15, "mouthPressRight": 0.15}, 0.26, 0.014, -1.0),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Creases:
+    """Folds over a box of the painting.
+
+    Attributes:
+        box: `x0, y0, x1, y1` in pixels.
+        maps: (F, h, w) float32, relative light of each fold at full strength, -1 (black) to 1; at `scale` of the box.
+        scale: pixels of the painting for one of the maps.
+        drivers: (F, 52) float32, strength of each fold for each blendshape.
+    """
+
+    box: tuple[int, int, int, int]
+    maps: Float32
+    scale: int
+    drivers: Float32
+
+
+def make_creases(image: Image, points: Array, box: tuple[int, int, int, int], face_width: float) -> Creases:
+    """Draw the folds of a face for its (478, 2) landmarks over `box` (pixels)."""
+    import cv2
+
+    x0, y0, x1, y1 = box
+    scale = max(1, round(face_width / 400))
+    shape = (-(-(y1 - y0) // scale), -(-(x1 - x0) // scale))
+    contrast = _contrast(image, points)
+    maps = np.zeros((len(_FOLDS), *shape), np.float32)
+    drivers = np.zeros((len(_FOLDS), len(BLENDSHAPE_INDEX)), np.float32)
+    y, x = np.mgrid[0 : shape[0], 0 : shape[1]].astype(np.float64)
+    places = np.stack([x0 + x * scale, y0 + y * scale], axis=2)
+    for index, fold in enumerate(_FOLDS):
+        line = _smooth_line(points[list(fold.points)])
+        width = fold.width * face_width
+        near = np.array([line.min(axis=0) - 5 * width, line.max(axis=0) + 5 * width])
+        columns = slice(*np.clip((near[:, 0] - x0) / scale, 0, shape[1]).astype(int))
+        rows = slice(*np.clip((near[:, 1] - y0) / scale, 0, shape[0]).astype(int))
+        if columns.stop <= columns.start or rows.stop <= rows.start:
+            continue
+        offset, along = _line_frame(line, places[rows, columns])
+        fade = np.sin(np.pi * np.clip(along, 0, 1)) ** 0.7
+        valley = -np.exp(-((offset / width) ** 2))
+        ridge = 0.55 * np.exp(-(((offset - fold.side * 1.9 * width) / (1.3 * width)) ** 2))
+        shadow = -0.25 * np.exp(-(((offset + fold.side * 1.6 * width) / (1.6 * width)) ** 2))
+        maps[index, rows, columns] = fold.depth * contrast * fade * (valley + ridge + shadow)
+        for name, weight in fold.drivers.items():
+            drivers[index, BLENDSHAPE_INDEX[name]] = weight
+    maps = np.stack([cv2.GaussianBlur(one, (0, 0), 0.8) for one in maps])
+    return Creases(box, maps, scale, drivers)
+
+
+def _contrast(image: Image, points: Array) -> float:
+    """How strongly the painter models: 1 for a range of light over the face that is typical of oil portraits."""
+    import cv2
+
+    mask = np.zeros(image.shape[:2], np.uint8)
+    cv2.fillConvexPoly(mask, cv2.convexHull(points.astype(np.int32)), 255)
+    light = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[mask > 0].astype(float)
+    low, high = np.quantile(light, [0.1, 0.9])
+    return float(np.clip((high - low) / max(high, 1.0) / 0.55, 0.55, 1.25))
+
+
+def _smooth_line(line: Array) -> Array:
+    """A polyline with its corners rounded twice (Chaikin, 1974)."""
+    for _ in range(2):
+        quarter = 0.75 * line[:-1] + 0.25 * line[1:]
+        three = 0.25 * line[:-1] + 0.75 * line[1:]
+        line = np.concatenate([line[:1], np.stack([quarter, three], axis=1).reshape(-1, 2), line[-1:]])
+    return line
+
+
+def _line_frame(line: Array, places: Array) -> tuple[Array, Array]:
+    """Signed distance from a polyline (positive to the left of its direction, y down) and place along it, 0 to 1."""
+    lengths = np.linalg.norm(np.diff(line, axis=0), axis=1)
+    starts = np.concatenate([[0.0], np.cumsum(lengths)])
+    best = np.full(places.shape[:2], np.inf)
+    offset, along = np.zeros_like(best), np.zeros_like(best)
+    for index, (a, b) in enumerate(zip(line[:-1], line[1:], strict=True)):
+        direction = (b - a) / max(lengths[index], 1e-9)
+        relative = places - a
+        t = np.clip(relative @ direction, 0, lengths[index])
+        gap = relative - t[:, :, None] * direction
+        distance = np.linalg.norm(gap, axis=2)
+        nearer = distance < best
+        sign = np.where(direction[0] * relative[:, :, 1] - direction[1] * relative[:, :, 0] < 0, 1.0, -1.0)
+        best = np.where(nearer, distance, best)
+        offset = np.where(nearer, sign * distance, offset)
+        along = np.where(nearer, (starts[index] + t) / starts[-1], along)
+    return offset, along

@@ -1,0 +1,242 @@
+"""The eyes of a rig: lids that slide over an eyeball whose iris can turn.
+
+An eye is described in its own frame: `u` along the line from the outer to the inner corner, `v` across it, downwards, in
+pixels. The lids are curves `v(u)`. When a lid moves, the skin between its edge and a far border stretches along `v`,
+most of it away from the edge, so that the line of the lashes keeps its thickness; between the lids lies the eyeball.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.portrait.basis import Basis
+from visavis.portrait.topology import BROWS, EYES, IRISES
+from visavis.types import BLENDSHAPE_INDEX, BLENDSHAPES, Float32, Image
+
+__all__ = ["Eye", "make_eye"]
+
+Array = NDArray[np.float64]
+
+#: Samples of each curve over `u`, from a little outside of one corner to a little outside of the other.
+CURVE_SAMPLES: Final = 65
+#: How far the curves go beyond the corners, in eye widths.
+CURVE_MARGIN: Final = 0.25
+#: How far the iris turns at full gaze, in eye widths: to the side, and up or down.
+_GAZE_REACH: Final = (0.17, 0.10)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Eye:
+    """One eye of a rig. Pictures cover `box`; K motions are the rig's.
+
+    Attributes:
+        side: `Left` or `Right`, the subject's.
+        origin: (2,) float32, the outer corner in painting pixels.
+        axis: (2,) float32, unit vector to the inner corner.
+        down: (2,) float32, unit vector across it, towards the cheek.
+        width: distance of the corners in pixels.
+        upper, lower: (65,) float32, `v` of the lids' edges as painted, in pixels.
+        above, below: (65,) float32, `v` of the borders up to which the skin stretches.
+        aperture: greatest distance of the lids as painted, in pixels.
+        open_aperture: the same for a resting eye of this width; what a widening is measured by.
+        upper_close: (K,) float32, how far the upper lid comes down, as a share of the aperture; negative opens.
+        lower_close: (K,) float32, how far the lower lid comes up.
+        gaze: (K, 2) float32, shift of the iris in pixels of the painting.
+        gaze_unit: (2, 2) float32, shift in pixels for gaze x = 1 and for gaze y = 1.
+        box: `x0, y0, x1, y1` in pixels.
+        white: (h, w, 3) uint8 RGB, the eyeball without its iris.
+        iris: (h, w, 4) uint8 RGBA, completed behind the lids.
+    """
+
+    side: str
+    origin: Float32
+    axis: Float32
+    down: Float32
+    width: float
+    upper: Float32
+    lower: Float32
+    above: Float32
+    below: Float32
+    aperture: float
+    open_aperture: float
+    upper_close: Float32
+    lower_close: Float32
+    gaze: Float32
+    gaze_unit: Float32
+    box: tuple[int, int, int, int]
+    white: Image
+    iris: NDArray[np.uint8]
+
+    def curve_position(self, u: Float32) -> Float32:
+        """The place of `u` (pixels) among the samples of the curves, as a fractional index."""
+        return (u / self.width + CURVE_MARGIN) / (1 + 2 * CURVE_MARGIN) * (CURVE_SAMPLES - 1)
+
+
+def make_eye(image: Image, points: Array, side: str, basis: Basis, motions: int) -> Eye:
+    """Make one eye from a painting and its (478, 2) landmarks.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        points: (478, 2) landmarks in pixels.
+        side: `Left` or `Right`.
+        basis: what blendshapes do to the lids of the canonical face.
+        motions: K, the number of the rig's motions; the first 52 are the blendshapes.
+    """
+    upper_points, lower_points = (points[list(ids)] for ids in EYES[side])
+    origin, inner = upper_points[0], upper_points[-1]
+    width = float(np.linalg.norm(inner - origin))
+    axis = (inner - origin) / width
+    down = np.array([-axis[1], axis[0]])
+    if down[1] < 0:  # the axis of the subject's left eye runs to the left
+        down = -down
+    u = np.linspace(-CURVE_MARGIN, 1 + CURVE_MARGIN, CURVE_SAMPLES) * width
+    upper, lower = (_curve(side_points, origin, axis, down, u) for side_points in (upper_points, lower_points))
+    # The landmarks of narrow eyes may cross; a lid is never beneath the other.
+    middle = (upper + lower) / 2
+    upper, lower = np.minimum(upper, middle), np.maximum(lower, middle)
+    brow = _curve(points[list(BROWS[side][0])], origin, axis, down, u)
+    # The skin stretches over most of the way to the brow, but never over the painted brow itself.
+    above = np.minimum(upper - 0.12 * width, upper + 0.75 * (brow - upper))
+    below = lower + 0.42 * width
+    aperture = float((lower - upper).max())
+
+    upper_close, lower_close, gaze = _motion_tables(side, basis, motions)
+    centre = points[IRISES[side][0]]
+    radius = float(np.linalg.norm(points[list(IRISES[side][1:])] - centre, axis=1).mean())
+    x0, y0 = np.floor(np.minimum(origin, inner) - 0.45 * width).astype(int)
+    x1, y1 = np.ceil(np.maximum(origin, inner) + 0.45 * width).astype(int)
+    box = (max(int(x0), 0), max(int(y0), 0), min(int(x1), image.shape[1]), min(int(y1), image.shape[0]))
+    opening = _opening(box, origin, axis, down, u, upper, lower)
+    white, iris = _paint_eyeball(image, box, opening, centre, radius)
+
+    # In the picture, the subject's left is to the right and up is against `down`.
+    to_left = axis if side == "Right" else -axis
+    gaze_unit = np.stack([to_left * _GAZE_REACH[0] * width, -down * _GAZE_REACH[1] * width])
+    return Eye(
+        side=side,
+        origin=origin.astype(np.float32),
+        axis=axis.astype(np.float32),
+        down=down.astype(np.float32),
+        width=width,
+        upper=upper.astype(np.float32),
+        lower=lower.astype(np.float32),
+        above=above.astype(np.float32),
+        below=below.astype(np.float32),
+        aperture=aperture,
+        open_aperture=max(aperture, 0.30 * width),
+        upper_close=upper_close,
+        lower_close=lower_close,
+        gaze=(gaze @ gaze_unit).astype(np.float32),
+        gaze_unit=gaze_unit.astype(np.float32),
+        box=box,
+        white=white,
+        iris=iris,
+    )
+
+
+def _curve(line: Array, origin: Array, axis: Array, down: Array, u: Array) -> Array:
+    """`v` of a polyline at each `u`; 0 beyond the corners for the lids, whose ends lie there."""
+    along, across = (line - origin) @ axis, (line - origin) @ down
+    order = np.argsort(along)
+    # A parabola through neighbours would overshoot at the corners; straight pieces, then a short smoothing.
+    values = np.interp(u, along[order], across[order])
+    return np.convolve(np.pad(values, 2, mode="edge"), np.array([1, 2, 3, 2, 1]) / 9, mode="valid")
+
+
+def _motion_tables(side: str, basis: Basis, motions: int) -> tuple[Float32, Float32, Array]:
+    """How each motion closes the lids, as shares of the aperture, and turns the eye, as gaze (x, y)."""
+    upper, lower = EYES[side]
+    neutral = basis.neutral
+    aperture = float(neutral[upper[4], 1] - neutral[lower[4], 1])
+    heights = basis.deltas[:, :, 1]
+    corners = heights[:, [upper[0], upper[-1]]].mean(axis=1)
+    upper_close, lower_close = np.zeros(motions, np.float32), np.zeros(motions, np.float32)
+    upper_close[: len(BLENDSHAPES)] = -(heights[:, list(upper[3:6])].mean(axis=1) - corners) / aperture
+    lower_close[: len(BLENDSHAPES)] = (heights[:, list(lower[3:6])].mean(axis=1) - corners) / aperture
+    # A full blink closes this eye, whatever its painted aperture: the two lids meet, the upper one going most of the way.
+    blink = BLENDSHAPE_INDEX[f"eyeBlink{side}"]
+    upper_close[blink], lower_close[blink] = 0.9, 0.1
+    gaze = np.zeros((motions, 2))
+    inward = 1.0 if side == "Right" else -1.0  # looking inwards, the right eye turns to the subject's left
+    gaze[BLENDSHAPE_INDEX[f"eyeLookIn{side}"]] = (inward, 0)
+    gaze[BLENDSHAPE_INDEX[f"eyeLookOut{side}"]] = (-inward, 0)
+    gaze[BLENDSHAPE_INDEX[f"eyeLookUp{side}"]] = (0, 1)
+    gaze[BLENDSHAPE_INDEX[f"eyeLookDown{side}"]] = (0, -1)
+    return upper_close, lower_close, gaze
+
+
+def _opening(
+    box: tuple[int, int, int, int], origin: Array, axis: Array, down: Array, u: Array, upper: Array, lower: Array
+) -> NDArray[np.bool_]:
+    """Which pixels of `box` lie between the painted lids, well inside their edges."""
+    x0, y0, x1, y1 = box
+    x, y = np.meshgrid(np.arange(x0, x1), np.arange(y0, y1))
+    along = (x - origin[0]) * axis[0] + (y - origin[1]) * axis[1]
+    across = (x - origin[0]) * down[0] + (y - origin[1]) * down[1]
+    inset = np.minimum(0.18 * (lower - upper), 0.035 * (u[-1] - u[0]))
+    top, bottom = np.interp(along, u, upper + inset), np.interp(along, u, lower - inset)
+    return np.asarray((across > top) & (across < bottom) & (along > 0) & (along < u[-1]))
+
+
+def _paint_eyeball(
+    image: Image, box: tuple[int, int, int, int], opening: NDArray[np.bool_], centre: Array, radius: float
+) -> tuple[Image, NDArray[np.uint8]]:
+    """The white of the eye without its iris, and the iris completed behind the lids."""
+    import cv2
+
+    x0, y0, x1, y1 = box
+    patch = image[y0:y1, x0:x1]
+    x, y = np.meshgrid(np.arange(x0, x1), np.arange(y0, y1))
+    distance = np.hypot(x - centre[0], y - centre[1])
+    seen_white = opening & (distance > 1.15 * radius)
+    seen_iris = opening & (distance < radius)
+
+    if seen_white.sum() >= 12:
+        white = _spread(patch, seen_white, sigma=max(radius * 0.5, 1.0))
+    else:
+        # Lowered lids hide it: a muted white, from the light of the skin around the eye.
+        bright = np.quantile(patch.reshape(-1, 3).astype(np.float32), 0.8, axis=0)
+        white = np.broadcast_to(0.55 * bright + 0.45 * bright.mean(), patch.shape).astype(np.float32)
+
+    # By distance from the centre, from what is seen; where nothing is, the pupil's or the rim's neighbour serves.
+    steps = np.linspace(0, 1, 9)
+    rings = np.zeros((len(steps), 3), np.float32)
+    known = np.zeros(len(steps), bool)
+    for index, ring in enumerate(steps):
+        members = seen_iris & (np.abs(distance / radius - ring) < 0.1)
+        if members.sum() >= 3:
+            rings[index], known[index] = np.median(patch[members], axis=0), True
+    if known.any():
+        for channel in range(3):
+            rings[:, channel] = np.interp(steps, steps[known], rings[known, channel])
+    else:
+        rings[:] = np.quantile(patch.reshape(-1, 3), 0.05, axis=0)
+    iris = np.stack([np.interp(distance / radius, steps, rings[:, channel]) for channel in range(3)], axis=2)
+    # The painter's own strokes where they are seen, the rings behind the lids, and no seam between.
+    seen = cv2.GaussianBlur(opening.astype(np.float32), (0, 0), max(radius * 0.12, 0.7))
+    seen = np.where(opening, np.clip(2 * seen - 1, 0, 1), 0)[:, :, None]
+    iris = seen * patch + (1 - seen) * iris
+    alpha = np.clip((1.06 * radius - distance) / max(radius * 0.14, 1.0), 0, 1)
+    keep = np.where(seen_white[:, :, None], patch, white)
+    keep = cv2.GaussianBlur(keep.astype(np.float32), (0, 0), 0.6) if seen_white.any() else keep
+    rgba = np.concatenate([iris, 255 * alpha[:, :, None]], axis=2)
+    return np.clip(keep, 0, 255).astype(np.uint8), np.clip(rgba, 0, 255).astype(np.uint8)
+
+
+def _spread(patch: Image, known: NDArray[np.bool_], *, sigma: float) -> Float32:
+    """Colours known at some pixels carried everywhere, by normalised convolution at growing widths."""
+    import cv2
+
+    result = np.zeros(patch.shape, np.float32)
+    weight = np.zeros(patch.shape[:2], np.float32)
+    base = known.astype(np.float32)
+    for factor, share in ((1.0, 1.0), (3.0, 1e-3), (12.0, 1e-6)):
+        blurred = cv2.GaussianBlur(patch * base[:, :, None], (0, 0), sigma * factor)
+        count = cv2.GaussianBlur(base, (0, 0), sigma * factor)
+        result += share * blurred
+        weight += share * count
+    return result / np.maximum(weight, 1e-12)[:, :, None]

@@ -1,0 +1,158 @@
+"""Smooth displacement fields on a regular grid over the face, and their inverse.
+
+A field says how far the paint at a place moves: the paint at `p` goes to `p + D(p)`, in pixels of the painting. Rendering
+asks the other way round, for the place `s` whose paint arrives at `x`: `s + D(s) = x`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.types import Float32
+
+__all__ = ["Grid", "invert", "side_of", "thin_plate_operator"]
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """A regular grid of nodes in painting pixels: node (row, column) lies at `(x0 + column*step, y0 + row*step)`."""
+
+    x0: int
+    y0: int
+    step: int
+    columns: int
+    rows: int
+
+    @property
+    def box(self) -> tuple[int, int, int, int]:
+        """`x0, y0, x1, y1`: the pixels from the first node up to, and without, the last."""
+        return (
+            self.x0,
+            self.y0,
+            self.x0 + (self.columns - 1) * self.step,
+            self.y0 + (self.rows - 1) * self.step,
+        )
+
+    def nodes(self) -> Float32:
+        """(rows, columns, 2) float32 positions x, y."""
+        x = self.x0 + self.step * np.arange(self.columns, dtype=np.float32)
+        y = self.y0 + self.step * np.arange(self.rows, dtype=np.float32)
+        return np.stack(np.meshgrid(x, y), axis=2)
+
+    def part(self, box: tuple[float, float, float, float]) -> tuple[slice, slice]:
+        """Slices of rows and columns whose cells cover a box in painting pixels."""
+        x0, y0, x1, y1 = box
+        first_column = int(np.clip((x0 - self.x0) // self.step, 0, self.columns - 2))
+        first_row = int(np.clip((y0 - self.y0) // self.step, 0, self.rows - 2))
+        last_column = int(np.clip(-(-(x1 - self.x0) // self.step), first_column + 1, self.columns - 1))
+        last_row = int(np.clip(-(-(y1 - self.y0) // self.step), first_row + 1, self.rows - 1))
+        return slice(first_row, last_row + 1), slice(first_column, last_column + 1)
+
+    def crop(self, rows: slice, columns: slice) -> Grid:
+        """The grid of the nodes in two slices, as given by `part`."""
+        return Grid(
+            self.x0 + columns.start * self.step,
+            self.y0 + rows.start * self.step,
+            self.step,
+            columns.stop - columns.start,
+            rows.stop - rows.start,
+        )
+
+
+def thin_plate_operator(centres: Array, targets: Array, *, smoothing: float = 0.0) -> Array:
+    """The matrix that carries values at `centres` to `targets` by a thin-plate spline.
+
+    Args:
+        centres: (N, 2) control points, of which no two coincide.
+        targets: (M, 2) places.
+        smoothing: 0 interpolates; more smooths, in squared units of distance.
+
+    Returns:
+        (M, N): multiply by (N, K) values to have (M, K).
+
+    Source: Bookstein, "Principal warps: thin-plate splines and the decomposition of deformations", 1989.
+    """
+    origin, scale = centres.mean(axis=0), np.ptp(centres, axis=0).max()
+    a, b = (centres - origin) / scale, (targets - origin) / scale
+    count = len(a)
+    system = np.zeros((count + 3, count + 3))
+    system[:count, :count] = _kernel(a, a) + smoothing / scale**2 * np.eye(count)
+    system[:count, count:] = system[count:, :count].T
+    system[:count, count] = 1
+    system[:count, count + 1 :] = a
+    system[count:, :count] = system[:count, count:].T
+    # Solving for the unit values gives, for any values, the coefficients; only the first `count` columns matter.
+    coefficients = np.linalg.solve(system, np.eye(count + 3, count))
+    rows = np.concatenate([_kernel(b, a), np.ones((len(b), 1)), b], axis=1)
+    return np.asarray(rows @ coefficients)
+
+
+def _kernel(a: Array, b: Array) -> Array:
+    """r^2 log r of all pairs, (len(a), len(b))."""
+    squared = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1)[None] - 2 * a @ b.T
+    squared = np.maximum(squared, 1e-12)
+    return np.asarray(0.5 * squared * np.log(squared))
+
+
+def side_of(line: Array, points: Array) -> Array:
+    """On which side of an open line points lie, smoothly: (N,) from 0 to 1, with a jump from 1 to 0 across the line.
+
+    The value is 0.5 plus the angle under which the line is seen, in turns: near 1 just above it (smaller y, for a line
+    that runs to the right), near 0 just below, 0.5 far away and beyond its ends. So two motions can be blended that
+    agree around a cut and part along it.
+
+    Args:
+        line: (K, 2) vertices, from left to right.
+        points: (N, 2).
+    """
+    angle = np.zeros(len(points))
+    for start, end in zip(line[:-1], line[1:], strict=True):
+        a, b = start - points, end - points
+        angle -= np.arctan2(a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0], (a * b).sum(axis=1))
+    return np.asarray(0.5 + angle / (2 * np.pi))
+
+
+def invert(displacement: Float32, step: int, *, iterations: int = 4) -> Float32:
+    """Where the paint comes from: R with `R(x) = s - x` for `s + D(s) = x`, on the nodes of the same grid.
+
+    Newton's method with the field's own derivatives, from the start `s = x - D(x)`; where the field is steep the step
+    is damped, so that folds stay bounded.
+
+    Args:
+        displacement: (rows, columns, 2) float32 in pixels.
+        step: pixels between two nodes.
+
+    Returns:
+        (rows, columns, 2) float32 in pixels.
+    """
+    import cv2
+
+    rows, columns = displacement.shape[:2]
+    x, y = _lattice(rows, columns)
+    field = displacement / np.float32(step)  # in grid units, as cv2.remap counts
+    dx = cv2.Sobel(field, cv2.CV_32F, 1, 0, ksize=3, scale=1 / 8, borderType=cv2.BORDER_REPLICATE)
+    dy = cv2.Sobel(field, cv2.CV_32F, 0, 1, ksize=3, scale=1 / 8, borderType=cv2.BORDER_REPLICATE)
+    slopes = np.concatenate([dx, dy], axis=2)  # du/dx, dv/dx, du/dy, dv/dy
+    source_x, source_y = x - field[:, :, 0], y - field[:, :, 1]
+    for _ in range(iterations):
+        there: Any = cv2.remap(field, source_x, source_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        slope: Any = cv2.remap(slopes, source_x, source_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        miss_x = x - source_x - there[:, :, 0]
+        miss_y = y - source_y - there[:, :, 1]
+        a, b = 1 + slope[:, :, 0], slope[:, :, 2]
+        c, d = slope[:, :, 1], 1 + slope[:, :, 3]
+        determinant = np.maximum(a * d - b * c, 0.2)
+        source_x = source_x + (d * miss_x - b * miss_y) / determinant
+        source_y = source_y + (a * miss_y - c * miss_x) / determinant
+    return np.stack([source_x - x, source_y - y], axis=2) * np.float32(step)
+
+
+def _lattice(rows: int, columns: int) -> tuple[Float32, Float32]:
+    x, y = np.meshgrid(np.arange(columns, dtype=np.float32), np.arange(rows, dtype=np.float32))
+    return x, y

@@ -1,0 +1,280 @@
+"""The mouth of a rig: the lips are a cut, and behind it lie a cavity, teeth and a tongue in the painting's palette.
+
+The two lips are layers of paint that move by fields of their own and agree everywhere but at the cut. A closed mouth is
+cut along its dark line; where the painted lips are parted, along the middle of the gap.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.portrait.fields import Grid
+from visavis.portrait.topology import LIP_INNER_LOWER, LIP_INNER_UPPER
+from visavis.types import Float32, Image
+
+__all__ = ["Mouth", "Palette", "find_lip_line", "lip_masks", "mouth_box", "paint_inside", "read_palette"]
+
+Array = NDArray[np.float64]
+
+#: Samples along the lip line, from corner to corner.
+_LINE_SAMPLES: Final = 65
+#: An adult's mouth at rest is about 50 mm wide; teeth are drawn to that scale.
+_MOUTH_MM: Final = 50.0
+#: Widths of the upper front teeth from the middle outwards, in millimetres (Magne et al., 2003), and of the lower ones.
+_UPPER_TEETH_MM: Final = (8.6, 6.8, 7.6, 7.0, 6.6)
+_LOWER_TEETH_MM: Final = (5.4, 6.0, 6.8, 7.0, 7.0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Palette:
+    """Colours that a painting gives to a mouth; each (3,) float32, RGB from 0 to 255."""
+
+    skin: Float32
+    light: Float32
+    lip: Float32
+    dark: Float32
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Mouth:
+    """The mouth of a rig. Pictures and masks cover `grid.box`; K motions are the rig's.
+
+    Attributes:
+        grid: the part of the rig's grid around the mouth.
+        line: (65, 2) float32, the cut from the subject's right corner to the left one, in painting pixels.
+        upper, lower: (K, rows, columns, 2) float32, displacements of the two layers of paint.
+        upper_mask, lower_mask: (h, w) uint8, how much of the paint belongs to each layer.
+        inside: (h, w, 3) uint8 RGB, the cavity with the upper teeth, which stay with the skull.
+        jaw_part: (h, w, 4) uint8 RGBA, lower teeth and tongue, which move with the jaw.
+        jaw: (K, 2) float32, displacement of the jaw in pixels.
+        gap: how far the painted lips are parted, in pixels.
+    """
+
+    grid: Grid
+    line: Float32
+    upper: Float32
+    lower: Float32
+    upper_mask: NDArray[np.uint8]
+    lower_mask: NDArray[np.uint8]
+    inside: Image
+    jaw_part: NDArray[np.uint8]
+    jaw: Float32
+    gap: float
+
+
+def mouth_box(points: Array) -> tuple[float, float, float, float]:
+    """Where an opened mouth may reach, `x0, y0, x1, y1` in pixels, for (478, 2) points."""
+    corners = points[[LIP_INNER_UPPER[0], LIP_INNER_UPPER[-1]]]
+    width = float(np.linalg.norm(corners[1] - corners[0]))
+    x0, y0 = points[list(LIP_INNER_UPPER + LIP_INNER_LOWER)].min(axis=0)
+    x1, y1 = points[list(LIP_INNER_UPPER + LIP_INNER_LOWER)].max(axis=0)
+    return x0 - 0.35 * width, y0 - 0.45 * width, x1 + 0.35 * width, y1 + 0.95 * width
+
+
+def find_lip_line(image: Image, points: Array) -> tuple[Float32, float]:
+    """The line between the lips and how far they are parted.
+
+    The landmarks place it to within a few pixels; the darkest path near them places it on the painted line.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        points: (478, 2) landmarks in pixels.
+
+    Returns:
+        (65, 2) float32 points from the subject's right corner to the left one, and the gap in pixels.
+    """
+    import cv2
+
+    upper = _resample(points[list(LIP_INNER_UPPER)])
+    lower = _resample(points[list(LIP_INNER_LOWER)])
+    middle = (upper + lower) / 2
+    axis = middle[-1] - middle[0]
+    width = float(np.linalg.norm(axis))
+    down = np.array([-axis[1], axis[0]]) / width
+    gap = float(np.median(np.sort((lower - upper) @ down)[-_LINE_SAMPLES // 3 :]))
+    # A parted mouth has no single dark line: its cut is the middle of the gap.
+    if gap > 0.09 * width:
+        return middle.astype(np.float32), gap
+
+    reach = max(0.055 * width, 2.0)
+    offsets = np.linspace(-reach, reach, 41)
+    places = (middle[:, None] + offsets[None, :, None] * down).astype(np.float32)
+    grey = cv2.GaussianBlur(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), (0, 0), max(width / 150, 0.5))
+    dark = cv2.remap(grey, places[:, :, 0], places[:, :, 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    # Dark is good, far from the landmarks is bad; near the corners the landmarks are all there is.
+    contrast = max(float(np.ptp(dark)), 1.0)
+    cost = dark / contrast + 0.35 * (offsets / reach) ** 2
+    taper = np.abs(np.linspace(-1, 1, _LINE_SAMPLES)) ** 6
+    cost = cost + taper[:, None] * 4 * (offsets / reach) ** 2
+    chosen = _smooth_path(cost)
+    shift = np.convolve(np.pad(offsets[chosen], 2, mode="edge"), np.full(5, 0.2), mode="valid")
+    return (middle + shift[:, None] * down).astype(np.float32), max(gap, 0.0)
+
+
+def lip_masks(line: Float32, grid: Grid, width: float) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """How much of each pixel of `grid.box` belongs to the upper and to the lower layer, (h, w) uint8 each.
+
+    They overlap by the thickness of the painted line, so that a closed mouth shows no gap and a parted one keeps the
+    line's dark on both lips. Beyond the corners, where both layers move alike, the line is drawn out straight.
+    """
+    x0, y0, x1, y1 = grid.box
+    x, y = np.meshgrid(np.arange(x0, x1, dtype=np.float32), np.arange(y0, y1, dtype=np.float32))
+    axis = (line[-1] - line[0]) / np.linalg.norm(line[-1] - line[0])
+    along = (x - line[0, 0]) * axis[0] + (y - line[0, 1]) * axis[1]
+    below = -(x - line[0, 0]) * axis[1] + (y - line[0, 1]) * axis[0]
+    line_along = (line - line[0]) @ axis
+    line_below = (line - line[0]) @ np.array([-axis[1], axis[0]])
+    depth = below - np.interp(along, line_along, line_below)
+    overlap, soft = max(0.012 * width, 1.0), max(0.012 * width, 1.0)
+    upper = np.clip((overlap + soft - depth) / soft, 0, 1)
+    lower = np.clip((overlap + soft + depth) / soft, 0, 1)
+    return (upper * 255).astype(np.uint8), (lower * 255).astype(np.uint8)
+
+
+def read_palette(image: Image, points: Array) -> Palette:
+    """The painting's own colours for skin, light, lips and dark, from (478, 2) landmarks in pixels."""
+    import cv2
+
+    height, width = image.shape[:2]
+    face = np.zeros((height, width), np.uint8)
+    cv2.fillConvexPoly(face, cv2.convexHull(points.astype(np.int32)), 255)
+    pixels = image[face > 0].astype(np.float32)
+    light = pixels @ np.float32([0.299, 0.587, 0.114])
+    lips = np.zeros_like(face)
+    outline = np.concatenate([points[list(LIP_INNER_LOWER)], points[[375, 321, 405, 314, 17, 84, 181, 91, 146]]])
+    cv2.fillPoly(lips, [outline.astype(np.int32)], 255)
+    lip = image[lips > 0].astype(np.float32)
+    bands = np.quantile(light, [0.02, 0.12, 0.4, 0.7, 0.9, 0.985])
+    return Palette(
+        skin=pixels[(light >= bands[2]) & (light <= bands[3])].mean(axis=0),
+        light=pixels[(light >= bands[4]) & (light <= bands[5])].mean(axis=0),
+        lip=lip.mean(axis=0) if len(lip) else pixels.mean(axis=0),
+        dark=pixels[light <= bands[1]].mean(axis=0),
+    )
+
+
+def paint_inside(
+    line: Float32, grid: Grid, palette: Palette, *, grain: float, seed: int = 0
+) -> tuple[Image, NDArray[np.uint8]]:
+    """Paint what an opened mouth shows, over `grid.box`.
+
+    Args:
+        line: (65, 2) float32, the lip line in pixels.
+        grid: where.
+        palette: the painting's colours.
+        grain: standard deviation of the painting's surface, in grey levels, so that new paint is as old as the rest.
+        seed: of the grain.
+
+    Returns:
+        The cavity with the upper teeth, (h, w, 3) uint8 RGB, and lower teeth with tongue, (h, w, 4) uint8 RGBA.
+    """
+    import cv2
+
+    x0, y0, x1, y1 = grid.box
+    x, y = np.meshgrid(np.arange(x0, x1, dtype=np.float32), np.arange(y0, y1, dtype=np.float32))
+    centre = line[[0, -1]].mean(axis=0)
+    axis = line[-1] - line[0]
+    width = float(np.linalg.norm(axis))
+    axis = axis / width
+    mm = width / _MOUTH_MM
+    u = ((x - centre[0]) * axis[0] + (y - centre[1]) * axis[1]) / mm
+    v = (-(x - centre[0]) * axis[1] + (y - centre[1]) * axis[0]) / mm
+    middle = float(np.interp(0.0, ((line - centre) @ axis), (line - centre) @ np.array([-axis[1], axis[0]])) / mm)
+    v = v - middle
+    pixel = 1 / mm
+
+    # Deep inside it is nearly black, and warmer towards the lips, as glazes over a brown ground would be.
+    depth = np.clip(1 - (u / 27) ** 2, 0, 1)[:, :, None]
+    cavity = palette.dark * 0.30 + palette.lip * 0.06
+    inside = np.broadcast_to(cavity * (0.75 + 0.25 * depth), (*u.shape, 3)).astype(np.float32)
+
+    ivory = _tooth_colour(palette)
+    # The arch curves away: teeth darken and shrink to the sides, and their edge follows the smile of the upper lip.
+    edge = 1.6 - 2.2 * (u / 22) ** 2
+    alpha, shade = _tooth_row(u, v, _UPPER_TEETH_MM, top=edge - 10.5, bottom=edge, pixel=pixel)
+    fade = np.clip(1 - np.abs(u / 27) ** 2.5, 0, 1)
+    gum = np.clip((edge - 9.0 - v) / 1.5, 0, 1)[:, :, None]
+    colour = ivory * (shade * (0.45 + 0.55 * fade))[:, :, None] * (1 - gum) + (palette.lip * 0.55) * gum
+    inside = inside * (1 - alpha[:, :, None]) + colour * alpha[:, :, None]
+
+    lower_edge = 0.4 + 1.8 * (u / 22) ** 2
+    lower_alpha, lower_shade = _tooth_row(u, v, _LOWER_TEETH_MM, top=lower_edge, bottom=lower_edge + 9, pixel=pixel)
+    lower_colour = ivory * 0.72 * (lower_shade * (0.4 + 0.6 * fade))[:, :, None]
+    # The tongue lies behind the lower teeth: a soft mound, lit a little at its top.
+    mound = -1.5 + 0.018 * u**2 * 2
+    tongue_alpha = np.clip((v - mound) / 3.0, 0, 1) * np.clip((19 - np.abs(u)) / 5, 0, 1)
+    tongue = (palette.lip * 0.42 + palette.dark * 0.12) * (0.75 + 0.25 * np.exp(-(((v - mound - 3) / 4) ** 2)))[
+        :, :, None
+    ]
+    groove = 1 - 0.18 * np.exp(-((u / 1.6) ** 2))
+    tongue = tongue * groove[:, :, None]
+    jaw_alpha = lower_alpha + tongue_alpha * (1 - lower_alpha)
+    jaw_colour = (
+        lower_colour * lower_alpha[:, :, None] + tongue * (tongue_alpha * (1 - lower_alpha))[:, :, None]
+    ) / np.maximum(jaw_alpha, 1e-3)[:, :, None]
+
+    noise = np.random.default_rng(seed).normal(0, 1, u.shape).astype(np.float32)
+    noise = cv2.GaussianBlur(noise, (0, 0), 0.7)
+    noise = (noise / noise.std() * grain)[:, :, None]
+    soft = max(0.35 * mm, 0.6)
+    inside = cv2.GaussianBlur(inside, (0, 0), soft) + noise * inside / 128
+    jaw = np.concatenate([jaw_colour, 255 * jaw_alpha[:, :, None]], axis=2).astype(np.float32)
+    jaw = cv2.GaussianBlur(jaw, (0, 0), soft)
+    jaw[:, :, :3] += noise * jaw[:, :, :3] / 128
+    return np.clip(inside, 0, 255).astype(np.uint8), np.clip(jaw, 0, 255).astype(np.uint8)
+
+
+def _tooth_colour(palette: Palette) -> Float32:
+    """Ivory in the painting's light: as bright as its lit skin, half as colourful."""
+    weights = np.float32([0.299, 0.587, 0.114])
+    grey = float(palette.light @ weights)
+    return (grey + (palette.light - grey) * 0.55) * np.float32(0.90)
+
+
+def _tooth_row(
+    u: Float32, v: Float32, widths: tuple[float, ...], *, top: Float32, bottom: Float32, pixel: float
+) -> tuple[Float32, Float32]:
+    """Coverage and shading of a row of teeth; all in millimetres, with `u` from the middle."""
+    edges = np.cumsum(widths)
+    # The arch turns away from the viewer: its visible extent is a little less than the teeth laid side by side.
+    edges = 25.5 * np.sin(np.clip(edges / 36.5, 0, 1.55))
+    distance = np.min(np.abs(np.abs(u)[:, :, None] - np.concatenate([[0.0], edges])), axis=2)
+    soft = max(0.5, pixel)
+    alpha = np.clip((v - top) / soft, 0, 1) * np.clip((bottom - v) / soft, 0, 1)
+    alpha = alpha * np.clip((edges[-1] - np.abs(u)) / 2, 0, 1)
+    shade = 1 - 0.22 * np.exp(-((distance / max(0.35, pixel * 0.6)) ** 2))
+    middle = (v - top) / np.maximum(bottom - top, 1e-3)
+    shade = shade * (0.80 + 0.20 * np.clip(middle, 0, 1))
+    return alpha.astype(np.float32), shade.astype(np.float32)
+
+
+def _resample(line: Array) -> Array:
+    """The line at `_LINE_SAMPLES` points, evenly spaced along the chord between its ends."""
+    axis = line[-1] - line[0]
+    along = np.maximum.accumulate((line - line[0]) @ axis / (axis @ axis))
+    wanted = np.linspace(0, 1, _LINE_SAMPLES)
+    return np.stack([np.interp(wanted, along, line[:, i]) for i in range(2)], axis=1)
+
+
+def _smooth_path(cost: Array) -> NDArray[np.intp]:
+    """The cheapest path through the columns of (N, M) costs, moving by at most two places from row to row."""
+    count, places = cost.shape
+    total = np.zeros_like(cost)
+    came = np.zeros(cost.shape, np.intp)
+    total[0] = cost[0]
+    for row in range(1, count):
+        steps = np.stack([np.roll(total[row - 1], shift) + 0.02 * shift**2 for shift in (-2, -1, 0, 1, 2)])
+        steps[0, -2:] = steps[1, -1:] = np.inf
+        steps[3, :1] = steps[4, :2] = np.inf
+        best = steps.argmin(axis=0)
+        came[row] = np.arange(places) - (best - 2)
+        total[row] = cost[row] + steps.min(axis=0)
+    path = np.zeros(count, np.intp)
+    path[-1] = total[-1].argmin()
+    for row in range(count - 1, 0, -1):
+        path[row - 1] = came[row, path[row]]
+    return path

@@ -1,0 +1,292 @@
+"""Rig a painting once, so that it can be moved for ever: the face's motions, its mouth, eyes and creases.
+
+    face = find_faces(painting, assets=AssetStore())[0]
+    rig = make_rig(painting, face)
+
+Every motion is a field over a regular grid in the painting's own pixels and pose. The first 52 motions are the
+blendshapes; three more turn the head (yaw, pitch, roll, for one degree each).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.errors import RigError
+from visavis.portrait.basis import Basis, load_basis
+from visavis.portrait.creases import Creases, make_creases
+from visavis.portrait.eyes import Eye, make_eye
+from visavis.portrait.fields import Grid, side_of, thin_plate_operator
+from visavis.portrait.mouth import Mouth, find_lip_line, lip_masks, mouth_box, paint_inside, read_palette
+from visavis.portrait.pose import similarity
+from visavis.portrait.topology import EYES, FACE_OVAL, IRISES, LIP_LOWER, LIP_UPPER, MESH_POINTS, RIGID
+from visavis.types import BLENDSHAPES, Expression, Face, Float32, Image
+
+__all__ = ["MOTIONS", "Rig", "make_rig", "motion_weights"]
+
+Array = NDArray[np.float64]
+
+#: Motions of a rig: the blendshapes, then one degree of yaw, pitch and roll.
+MOTIONS: Final = len(BLENDSHAPES) + 3
+#: Nodes of the grid over one face width.
+_NODES_PER_FACE: Final = 84
+#: Motion fades out from the outline of the face to this distance, in face widths; beyond it no pixel ever changes.
+_FADE: Final = 0.33
+#: Smallest face that can be rigged, in pixels between the outlines of its cheeks.
+MIN_FACE_WIDTH: Final = 60
+#: Steepest head turn that can be rigged, in degrees from the front.
+_MAX_YAW: Final = 62.0
+
+_LID_MOTIONS: Final = tuple(
+    index for index, name in enumerate(BLENDSHAPES) if name.startswith(("eyeBlink", "eyeWide", "eyeLook"))
+)
+#: Lids move as eyes do, not as skin does: their points have no say in the field but for the corners.
+_LID_POINTS: Final = frozenset(
+    point for upper, lower in EYES.values() for point in (*upper[1:-1], *lower[1:-1])
+) | frozenset(point for iris in IRISES.values() for point in iris)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rig:
+    """A painting that can be moved.
+
+    Attributes:
+        painting: (H, W, 3) uint8 RGB, as it is at rest.
+        landmarks: (478, 2) float32, the face mesh in pixels.
+        face_width: distance between the outlines of the cheeks in pixels, along the head.
+        yaw, pitch, roll: how the head is painted, in degrees; yaw to the subject's left, pitch up.
+        grid: where the fields are sampled.
+        fields: (55, rows, columns, 2) float32, displacement in pixels of each motion at weight 1.
+        mouth: the cut between the lips and what lies behind it.
+        eyes: the subject's right eye, then the left.
+        creases: folds of the skin.
+    """
+
+    painting: Image
+    landmarks: Float32
+    face_width: float
+    yaw: float
+    pitch: float
+    roll: float
+    grid: Grid
+    fields: Float32
+    mouth: Mouth
+    eyes: tuple[Eye, Eye]
+    creases: Creases
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all arrays but the painting itself."""
+        arrays = [self.fields, self.mouth.upper, self.mouth.lower, self.mouth.inside, self.mouth.jaw_part]
+        arrays += [self.mouth.upper_mask, self.mouth.lower_mask, self.creases.maps]
+        arrays += [array for eye in self.eyes for array in (eye.white, eye.iris)]
+        return sum(array.nbytes for array in arrays)
+
+
+def motion_weights(expression: Expression) -> Float32:
+    """The weights of a rig's motions, (55,) float32; `_neutral` moves nothing."""
+    weights = np.concatenate([expression.weights, expression.sway]).astype(np.float32)
+    weights[0] = 0
+    return weights
+
+
+def make_rig(painting: Image, face: Face, *, basis: Basis | None = None) -> Rig:
+    """Rig a painting for the face found in it.
+
+    Args:
+        painting: (H, W, 3) uint8 RGB; it is copied.
+        face: with landmarks in pixels of the painting.
+        basis: None for the one that ships with Visavis.
+
+    Raises:
+        RigError: the face has no landmarks, is too small, or is seen too far from the side.
+    """
+    basis = basis or load_basis()
+    if face.landmarks is None:
+        raise RigError("the face has no landmarks; find it with visavis.faces.find_faces")
+    landmarks = face.landmarks.astype(np.float64)
+    points = landmarks[:, :2]
+    # From the picture's frame (y down, z away) to the basis' (y up, z to the viewer).
+    upright = landmarks * (1, -1, -1)
+    rigid = list(RIGID)
+    rotation, scale, _ = similarity(basis.neutral[rigid], upright[rigid])
+    face_width = scale * basis.width
+    yaw, pitch, roll = _angles(rotation)
+    if face_width < MIN_FACE_WIDTH:
+        raise RigError(
+            f"the face is {face_width:.0f} pixels wide, at least {MIN_FACE_WIDTH} are needed: "
+            "give a larger picture, or a crop around the head"
+        )
+    if abs(yaw) > _MAX_YAW:
+        raise RigError(f"the head is turned by {abs(yaw):.0f} degrees, a profile: one side of the face cannot be seen")
+
+    moved = _project(basis, rotation, scale, upright)
+    grid = _grid_around(points, face_width, painting.shape)
+    line, gap = find_lip_line(painting, points)
+    upper, lower, sides = _two_sided_fields(points, moved, grid, line, face_width)
+    fade = _fade(points, grid, face_width)
+    upper *= fade[None, :, :, None]
+    lower *= fade[None, :, :, None]
+    sides = sides[None, :, :, None]
+    fields = lower + (upper - lower) * sides
+
+    mouth_rows, mouth_columns = grid.part(mouth_box(points))
+    mouth_grid = grid.crop(mouth_rows, mouth_columns)
+    part = (slice(None), mouth_rows, mouth_columns)
+    layer_sides = _layer_sides(line, mouth_grid)
+    upper, lower = upper[part], lower[part]
+    jaw_points = [152, 175, 199, 200, 148, 377]
+    mouth_width = float(np.linalg.norm(line[-1] - line[0]))
+    upper_mask, lower_mask = lip_masks(line, mouth_grid, mouth_width)
+    palette = read_palette(painting, points)
+    inside, jaw_part = paint_inside(line, mouth_grid, palette, grain=_grain(painting, points))
+    mouth = Mouth(
+        grid=mouth_grid,
+        line=line,
+        upper=(lower + (upper - lower) * layer_sides[0][None, :, :, None]).astype(np.float32),
+        lower=(lower + (upper - lower) * layer_sides[1][None, :, :, None]).astype(np.float32),
+        upper_mask=upper_mask,
+        lower_mask=lower_mask,
+        inside=inside,
+        jaw_part=jaw_part,
+        jaw=moved[:, jaw_points].mean(axis=1).astype(np.float32),
+        gap=gap,
+    )
+    return Rig(
+        painting=painting.copy(),
+        landmarks=points.astype(np.float32),
+        face_width=face_width,
+        yaw=yaw,
+        pitch=pitch,
+        roll=roll,
+        grid=grid,
+        fields=fields.astype(np.float32),
+        mouth=mouth,
+        eyes=(
+            make_eye(painting, points, "Right", basis, MOTIONS),
+            make_eye(painting, points, "Left", basis, MOTIONS),
+        ),
+        creases=make_creases(painting, points, grid.box, face_width),
+    )
+
+
+def _angles(rotation: Array) -> tuple[float, float, float]:
+    """Yaw (to the subject's left), pitch (up) and roll in degrees of a face's rotation."""
+    forward, up = rotation[:, 2], rotation[:, 1]
+    yaw = np.degrees(np.arctan2(forward[0], forward[2]))
+    pitch = np.degrees(np.arcsin(np.clip(forward[1], -1, 1)))
+    roll = np.degrees(np.arctan2(up[0], up[1]))
+    return float(yaw), float(pitch), float(roll)
+
+
+def _project(basis: Basis, rotation: Array, scale: float, upright: Array) -> Array:
+    """What each motion does to the mesh as painted, (55, 478, 2) pixels with y down."""
+    moved = np.zeros((MOTIONS, len(upright), 2))
+    deltas = basis.deltas.astype(np.float64) @ rotation.T * scale
+    moved[: len(BLENDSHAPES)] = deltas[:, :, :2]
+    # Lids are turned over to the eyes; what is left of these motions would drag the brow about.
+    moved[list(_LID_MOTIONS)] = 0
+    # The head turns about a point behind the middle of the face, as it does on its neck.
+    centre = upright[:MESH_POINTS].mean(axis=0) - rotation[:, 2] * 0.35 * scale * basis.width
+    relative = upright - centre
+    degree = np.pi / 180
+    for index, axis in enumerate((rotation[:, 1], -rotation[:, 0], -rotation[:, 2])):
+        moved[len(BLENDSHAPES) + index] = degree * np.cross(axis, relative)[:, :2]
+    moved[:, :, 1] *= -1
+    return moved
+
+
+def _grid_around(points: Array, face_width: float, shape: tuple[int, ...]) -> Grid:
+    """A grid over all that can move, within the painting."""
+    step = max(2, round(face_width / _NODES_PER_FACE))
+    margin = (_FADE + 0.02) * face_width + step
+    x0, y0 = np.maximum(np.floor(points[:MESH_POINTS].min(axis=0) - margin), 0).astype(int)
+    x1, y1 = np.ceil(points[:MESH_POINTS].max(axis=0) + margin)
+    columns = int(min(x1, shape[1]) - x0) // step + 1
+    rows = int(min(y1, shape[0]) - y0) // step + 1
+    return Grid(int(x0), int(y0), step, columns, rows)
+
+
+def _two_sided_fields(
+    points: Array, moved: Array, grid: Grid, line: Float32, face_width: float
+) -> tuple[Array, Array, Array]:
+    """Fields as the upper and as the lower lip would have them, (55, rows, columns, 2) each, and each node's side."""
+    nodes = grid.nodes().reshape(-1, 2).astype(np.float64)
+    centre = points[:MESH_POINTS].mean(axis=0)
+    radius = np.linalg.norm(points[list(FACE_OVAL)] - centre, axis=1).max() + 0.45 * face_width
+    angles = np.linspace(0, 2 * np.pi, 24, endpoint=False)
+    still = centre + radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    fields = []
+    for excluded in (set(LIP_LOWER), set(LIP_UPPER)):
+        members = [p for p in range(MESH_POINTS) if p not in excluded and p not in _LID_POINTS]
+        members = _apart(points, members, 0.004 * face_width)
+        centres = np.concatenate([points[members], still])
+        operator = thin_plate_operator(centres, nodes, smoothing=(0.004 * face_width) ** 2)
+        values = moved[:, members].transpose(1, 0, 2).reshape(len(members), -1)
+        values = np.concatenate([values, np.zeros((len(still), values.shape[1]))])
+        field = (operator @ values).reshape(grid.rows, grid.columns, MOTIONS, 2)
+        fields.append(np.ascontiguousarray(field.transpose(2, 0, 1, 3)))
+    sides = _sharpen(side_of(line.astype(np.float64), nodes)).reshape(grid.rows, grid.columns)
+    return fields[0], fields[1], sides
+
+
+def _layer_sides(line: Float32, grid: Grid) -> tuple[Array, Array]:
+    """The share of the upper field in each layer: a layer goes on across the cut as it was before it."""
+    nodes = grid.nodes().astype(np.float64)
+    flat = nodes.reshape(-1, 2)
+    axis = (line[-1] - line[0]) / np.linalg.norm(line[-1] - line[0])
+    down = np.array([-axis[1], axis[0]])
+    along, across = (flat - line[0]) @ axis, (flat - line[0]) @ down
+    depth = across - np.interp(along, (line - line[0]) @ axis, (line - line[0]) @ down)
+    mirrored = flat - 2 * depth[:, None] * down
+    own = _sharpen(side_of(line.astype(np.float64), flat))
+    other = _sharpen(side_of(line.astype(np.float64), mirrored))
+    shape = nodes.shape[:2]
+    upper = np.where(depth <= 0, own, np.maximum(own, other)).reshape(shape)
+    lower = np.where(depth > 0, own, np.minimum(own, other)).reshape(shape)
+    return upper, lower
+
+
+def _sharpen(side: Array) -> Array:
+    """Let each side be wholly itself well before the cut is reached."""
+    t = np.clip((side - 0.15) / 0.7, 0, 1)
+    return np.asarray(t * t * (3 - 2 * t))
+
+
+def _apart(points: Array, members: list[int], distance: float) -> list[int]:
+    """Members of which no two lie closer than `distance`; a spline through coinciding points has no solution."""
+    kept: list[int] = []
+    for member in members:
+        if not kept or np.linalg.norm(points[kept] - points[member], axis=1).min() > distance:
+            kept.append(member)
+    return kept
+
+
+def _fade(points: Array, grid: Grid, face_width: float) -> Array:
+    """1 on the face, falling to 0 at `_FADE` face widths from its outline, (rows, columns)."""
+    import cv2
+
+    hull = cv2.convexHull(((points[:MESH_POINTS] - (grid.x0, grid.y0)) / grid.step).astype(np.float32))
+    inside = np.zeros((grid.rows, grid.columns), np.uint8)
+    cv2.fillConvexPoly(inside, np.rint(hull).astype(np.int32), 1)
+    distance = cv2.distanceTransform(1 - inside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) * grid.step / face_width
+    # The outermost nodes never move, whatever part of the face the edge of the painting cuts off.
+    t = np.clip((distance - 0.03) / (_FADE - 0.05), 0, 1)
+    fade = 0.5 + 0.5 * np.cos(np.pi * t)
+    fade[[0, -1], :] = 0
+    fade[:, [0, -1]] = 0
+    return np.asarray(fade, np.float64)
+
+
+def _grain(painting: Image, points: Array) -> float:
+    """Standard deviation of the painting's fine surface over the face, in grey levels, by a robust estimate."""
+    import cv2
+
+    grey = cv2.cvtColor(painting, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    fine = grey - cv2.GaussianBlur(grey, (0, 0), 1.5)
+    x0, y0 = np.maximum(points[:MESH_POINTS].min(axis=0).astype(int), 0)
+    x1, y1 = points[:MESH_POINTS].max(axis=0).astype(int)
+    return float(1.4826 * np.median(np.abs(fine[y0:y1, x0:x1])))

@@ -1,0 +1,195 @@
+"""Fit `basis.npz`: what each of the 52 blendshapes does to the 478 points of the face mesh, in centimetres.
+
+    python tools/fit_basis.py --shared ../shared --out src/visavis/portrait/basis.npz
+
+1. MediaPipe's canonical face (468 points, read out of `face_landmarker.task`) is carried onto ICT-FaceKit's neutral head:
+   a thin-plate spline through the 68 iBUG points that both have, then the nearest point of the same part of the skin.
+2. ICT's expression shapes are read there and brought back to the canonical frame: smooth, complete, and of one even hand.
+3. Faces in videos are measured: landmarks freed of pose, the clip's own mean taken away, and regressed (ridge) on the
+   blendshape scores over all clips at once. Where the data speak, their magnitude corrects ICT's.
+
+Sources: ICT-FaceKit (Li et al., 2020, MIT licence); MediaPipe Face Landmarker (Apache-2.0).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import struct
+import zipfile
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.interpolate import RBFInterpolator
+from scipy.spatial import cKDTree
+
+from visavis.assets import AssetStore
+from visavis.faces import Landmarker
+from visavis.files import replacing
+from visavis.portrait.pose import similarity
+from visavis.portrait.topology import EYES, IBUG_68, IRISES, LIP_LOWER, LIP_UPPER, MESH_POINTS, RIGID
+from visavis.sources import open_source
+from visavis.types import BLENDSHAPES
+
+Array = NDArray[np.float64]
+
+_FACE_SKIN: Final = 9409  # ICT's first 9,409 vertices are the skin of the face
+_RIDGE: Final = 3.0
+#: Where a shape follows the measured faces at least this well (cosine), its magnitude is taken from them, within bounds.
+_TRUSTED_COSINE: Final = 0.5
+_GAIN_BOUNDS: Final = (0.75, 1.5)
+
+
+def canonical_face(task: Path) -> Array:
+    """MediaPipe's canonical face, (468, 3) centimetres, out of the geometry file within `face_landmarker.task`."""
+    with zipfile.ZipFile(task) as archive:
+        data = archive.read("geometry_pipeline_metadata_landmarks.binarypb")
+    # The message Mesh3d holds the float32 vertices (x, y, z, u, v) as field 3 of the first sub-message, unpacked:
+    # each value stands behind the tag 0x1D.
+    values = []
+    position = data.index(b"\x1d")
+    while data[position] == 0x1D:
+        values.append(struct.unpack_from("<f", data, position + 1)[0])
+        position += 5
+    vertices = np.array(values).reshape(-1, 5)[:, :3]
+    if vertices.shape != (MESH_POINTS, 3):
+        raise SystemExit(f"{task}: the canonical face has {len(vertices)} points, {MESH_POINTS} were expected")
+    return vertices
+
+
+def ict_shape(name: str, shapes: dict[str, Array]) -> Array:
+    """ICT's displacements for one of our blendshapes; those without a side are the sum of both sides."""
+    if name == "_neutral":
+        return np.zeros_like(next(iter(shapes.values())))
+    for ours, theirs in (("Left", "_L"), ("Right", "_R")):
+        if name.endswith(ours) and name[: -len(ours)] + theirs in shapes:
+            shape = shapes[name[: -len(ours)] + theirs]
+            if name.startswith("cheekSquint"):  # ICT keeps the raised cheek apart from the narrowed lids
+                shape = shape + shapes[f"cheekRaiser{theirs}"]
+            return shape
+    if name in shapes:
+        return shapes[name]
+    return shapes[f"{name}_L"] + shapes[f"{name}_R"]
+
+
+def carry(canonical: Array, ict: Path, indices: Path) -> Array:
+    """ICT's shapes on the canonical mesh, (52, 468, 3) in the canonical frame."""
+    stored = np.load(ict)
+    skin = stored["neutral"][:_FACE_SKIN].astype(float)
+    deltas = stored["deltas"][:, :_FACE_SKIN].astype(float)
+    shapes = {str(name): delta for name, delta in zip(stored["names"], deltas, strict=True)}
+    marks = skin[json.loads(indices.read_text())["idx_to_landmark_verts"]]
+
+    onto = RBFInterpolator(canonical[list(IBUG_68)], marks, kernel="thin_plate_spline", smoothing=0.01)
+    placed = onto(canonical)
+    # The two lips, and the two lids, lie close together and move apart: each point looks on its own side only.
+    sides = [
+        (LIP_LOWER, LIP_UPPER, np.linalg.norm(shapes["jawOpen"], axis=1), 1.2),
+        *(
+            (upper[1:-1], lower[1:-1], np.linalg.norm(shapes[f"eyeBlink_{side[0]}"], axis=1), 0.5)
+            for side, (upper, lower) in EYES.items()
+        ),
+    ]
+    allowed = {}
+    for moving, still, reach, threshold in sides:
+        allowed |= dict.fromkeys(moving, reach > threshold) | dict.fromkeys(still, reach <= threshold)
+    everything = np.ones(len(skin), bool)
+    trees: dict[bytes, tuple[cKDTree, NDArray[np.intp]]] = {}
+    weights = np.zeros((MESH_POINTS, len(skin)))
+    for point in range(MESH_POINTS):
+        mask = allowed.get(point, everything)
+        key = mask.tobytes()
+        if key not in trees:
+            members = np.flatnonzero(mask)
+            trees[key] = cKDTree(skin[members]), members
+        tree, members = trees[key]
+        distance, nearest = tree.query(placed[point], k=6)
+        nearness = 1 / (distance + 0.05) ** 2
+        weights[point, members[nearest]] = nearness / nearness.sum()
+
+    rotation, scale, _ = similarity(marks, canonical[list(IBUG_68)])
+    return np.stack([(weights @ ict_shape(name, shapes)) @ rotation.T * scale for name in BLENDSHAPES])
+
+
+def measure(canonical: Array, clips: list[Path]) -> tuple[Array, Array, Array]:
+    """Regress pose-free landmarks on blendshape scores within each clip.
+
+    Returns (52, 478, 3) displacements for a score of 1 in centimetres, the scores' standard deviations (52,), and the
+    99th percentile of each point's distance from its clip's mean, (478,) in face widths.
+    """
+    scores, moves = [], []
+    rigid = list(RIGID)
+    for clip in clips:
+        rows, shapes = [], []
+        with open_source(str(clip)) as source, Landmarker(AssetStore(), mode="video") as landmarker:
+            while (frame := source.read()) is not None:
+                for face in landmarker.detect(frame.image, frame.time_s):
+                    assert face.landmarks is not None
+                    assert face.blendshapes is not None
+                    points = face.landmarks.astype(float) * (1, -1, -1)
+                    rotation, scale, shift = similarity(points[rigid], canonical[rigid])
+                    rows.append(points @ rotation.T * scale + shift)
+                    shapes.append(face.blendshapes)
+        if len(rows) < 30:
+            continue
+        scores.append(np.array(shapes) - np.mean(shapes, axis=0))
+        moves.append(np.array(rows) - np.mean(rows, axis=0))
+        print(f"{clip.stem}: {len(rows)} faces")
+    x, y = np.concatenate(scores), np.concatenate(moves)
+    width = np.ptp(canonical[:, 0])
+    normal = x.T @ x + _RIDGE * np.eye(x.shape[1])
+    basis = np.linalg.solve(normal, x.T @ y.reshape(len(y), -1)).reshape(x.shape[1], -1, 3)
+    reach = np.percentile(np.linalg.norm(y[:, :, :2], axis=2), 99, axis=0) / width
+    return basis, x.std(axis=0), reach
+
+
+def main() -> None:
+    """Fit, compare, write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--shared", type=Path, default=Path("../shared"))
+    parser.add_argument("--out", type=Path, default=Path("src/visavis/portrait/basis.npz"))
+    arguments = parser.parse_args()
+    data = arguments.shared / "data"
+
+    canonical = canonical_face(AssetStore().path("face-landmarker"))
+    carried = carry(
+        canonical, data / "ict-facekit" / "ict_expressions.npz", data / "ict-facekit" / "vertex_indices.json"
+    )
+    measured, spread, reach = measure(canonical, sorted((data / "clips").glob("*.mp4")))
+
+    gains = np.ones(len(BLENDSHAPES))
+    cosines = np.zeros(len(BLENDSHAPES))
+    ratios = np.zeros(len(BLENDSHAPES))
+    print(f"{'blendshape':22} {'spread':>7} {'cosine':>7} {'ratio':>7} {'gain':>6}")
+    for index, name in enumerate(BLENDSHAPES[1:], start=1):
+        ours, theirs = carried[index, :, :2].ravel(), measured[index, :MESH_POINTS, :2].ravel()
+        cosines[index] = ours @ theirs / (np.linalg.norm(ours) * np.linalg.norm(theirs) + 1e-9)
+        ratios[index] = np.linalg.norm(theirs) / (np.linalg.norm(ours) + 1e-9)
+        if cosines[index] >= _TRUSTED_COSINE:
+            # The measured length along our direction; what lies across it is the measurement's own noise.
+            gains[index] = np.clip(ours @ theirs / (ours @ ours), *_GAIN_BOUNDS)
+        print(f"{name:22} {spread[index]:7.3f} {cosines[index]:7.2f} {ratios[index]:7.2f} {gains[index]:6.2f}")
+
+    neutral = np.zeros((478, 3))
+    neutral[:MESH_POINTS] = canonical
+    for side, points in IRISES.items():
+        upper, lower = EYES[side]
+        neutral[list(points)] = canonical[[*upper, *lower]].mean(axis=0)
+    deltas = np.zeros((len(BLENDSHAPES), 478, 3))
+    deltas[:, :MESH_POINTS] = carried * gains[:, None, None]
+    with replacing(arguments.out) as temporary:
+        np.savez_compressed(
+            temporary,
+            names=np.array(BLENDSHAPES),
+            neutral=neutral.astype(np.float32),
+            deltas=deltas.astype(np.float32),
+            measured_cosine=cosines.astype(np.float32),
+            measured_ratio=ratios.astype(np.float32),
+            reach=reach.astype(np.float32),
+        )
+
+
+if __name__ == "__main__":
+    main()
