@@ -243,9 +243,9 @@ class Answerer:
         self._speed[:_WEIGHTS][beyond] = 0.0
         np.clip(weights, 0.0, 1.0, out=weights)
         # Rest is the painting itself, bit for bit: what is too small to see is gone.
-        settled = (np.abs(self._value) < 1e-4) & (target == 0)
+        settled = (np.abs(self._value) < 5e-4) & (target == 0)
         self._value[settled] = 0.0
-        self._speed[settled & (np.abs(self._speed) < 1e-3)] = 0.0
+        self._speed[settled] = 0.0
 
 
 def _flat(expression: Expression) -> NDArray[np.float64]:

@@ -91,15 +91,20 @@ class RestartBudget:
         self._longest_wait_s = longest_wait_s
         self._slow_wait_s = slow_wait_s
         self._losses: deque[float] = deque(maxlen=limit + 1)
+        self._spent = False
 
     def lost(self, now: float) -> float:
         """Note a loss at `now`; the seconds to wait before the next try."""
+        lately = self._window_s + (self._slow_wait_s if self._spent else 0.0)
+        recent = 1 + sum(now - time <= lately for time in self._losses)
         self._losses.append(now)
-        recent = sum(now - time <= self._window_s for time in self._losses)
-        if recent > self._limit:
+        # Once spent, it stays so until the source has played for a whole window.
+        self._spent = recent > (1 if self._spent else self._limit)
+        if self._spent:
             return self._slow_wait_s
         return min(self._first_wait_s * 2.0 ** (recent - 1), self._longest_wait_s)
 
-    def is_spent(self, now: float) -> bool:
-        """True while the losses within the window are more than the limit."""
-        return sum(now - time <= self._window_s for time in self._losses) > self._limit
+    @property
+    def is_spent(self) -> bool:
+        """True when only slow tries are left."""
+        return self._spent

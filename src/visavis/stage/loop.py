@@ -167,7 +167,7 @@ class Loop:
         now = self._clock()
         self._retry_at = now + self._budget.lost(now)
         self.health.lost(str(error))
-        self.state = replace(self.state, state="failed" if self._budget.is_spent(now) else "lost")
+        self.state = replace(self.state, state="failed" if self._budget.is_spent else "lost")
         return self._send(self._pipeline.rest(now))
 
     def _send(self, snapshot: Snapshot) -> Snapshot:

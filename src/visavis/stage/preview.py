@@ -1,4 +1,4 @@
-"""What the operator may look at once preview was turned on, and only then: the last frame, small, with its landmarks."""
+"""What the operator sees once preview is turned on, and only then: the last frame, small, with its landmarks."""
 
 from __future__ import annotations
 

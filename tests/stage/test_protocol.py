@@ -1,0 +1,48 @@
+"""Messages: small, complete, and silent about emotions when none may be named."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from tests.stage.stand_ins import ToldReader, blank, smiling_face
+from visavis.stage.protocol import MAX_MESSAGE_BYTES, PROTOCOL_VERSION, StageState, encode_state
+from visavis.types import EMOTIONS, Expression, Snapshot
+
+
+def snapshot(*, with_emotion: bool = True, answer: Expression | None = None) -> Snapshot:
+    reading = ToldReader(with_emotion=with_emotion).read(smiling_face(), blank().image, 0.0)
+    return Snapshot(12.3456789, 12.3, 7, (reading,), reading, answer or Expression())
+
+
+def test_a_message_says_what_the_page_needs() -> None:
+    answer = Expression.from_mapping({"jawOpen": 0.123456}, gaze=(0.5, -0.25), sway=(1.0, 0.0, -2.0))
+    state = StageState("file", "clip.mp4", "contrary", fallback=True, state="playing")
+    message = json.loads(encode_state(snapshot(answer=answer), state, number=9))
+    assert message["v"] == PROTOCOL_VERSION
+    assert message["n"] == 9
+    assert message["t"] == 12.3457
+    assert len(message["w"]) == 52
+    np.testing.assert_allclose(message["w"], answer.weights, atol=5e-5)
+    assert message["g"] == [0.5, -0.25]
+    assert message["s"] == [1, 0, -2]
+    assert message["people"] == 1
+    assert message["mode"] == "contrary"
+    assert message["emotion"] == "joy"
+    assert message["source"] == {"kind": "file", "label": "clip.mp4", "state": "playing", "fallback": True}
+
+
+@pytest.mark.parametrize("label", ["a" * 5000, "é" * 5000, '"' * 5000, "𝔉" * 500])
+def test_no_message_is_longer_than_promised(label: str) -> None:
+    third = np.float32(1 / 3)
+    answer = Expression(np.full(52, third), np.full(2, -third), np.full(3, -100 * third))
+    text = encode_state(snapshot(answer=answer), StageState("file", label, "contrary"), number=10**12)
+    assert len(text.encode()) < MAX_MESSAGE_BYTES
+
+
+def test_without_a_read_emotion_no_emotion_is_named() -> None:
+    text = encode_state(snapshot(with_emotion=False), StageState("camera", "camera:0", "answer"), number=1)
+    assert "emotion" not in text
+    assert not any(label in text for label in EMOTIONS)
