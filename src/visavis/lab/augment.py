@@ -8,7 +8,6 @@ shows. Flips change no label of CelebA: none of the 40 names a side.
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass, fields
 from typing import Any, Final
 
 import numpy as np
@@ -17,48 +16,11 @@ from PIL import Image as Pillow
 from torch import Tensor
 from torch.nn import functional
 
-from visavis.errors import ConfigError
+from visavis.lab.recipe import AugmentRecipe
 
-__all__ = ["Augmentation", "Augmenter"]
+__all__ = ["Augmenter"]
 
 _MIN_JPEG: Final = 30
-
-
-@dataclass(frozen=True, slots=True)
-class Augmentation:
-    """How strongly training pictures are changed; all zero (`Augmentation()`) leaves them alone.
-
-    Attributes:
-        flip: chance of a mirror image, 0 to 1.
-        rotate: largest turn in degrees.
-        scale: largest relative change of size.
-        shift: largest shift, as a share of the side.
-        light: largest relative change of brightness and of contrast.
-        colour: largest relative change of one channel against the others (a colour cast).
-        grey: chance that colours go.
-        blur: chance of a loss of sharpness, as of a distant or moving face.
-        jpeg: chance of being compressed as JPEG at quality 30 to 90.
-        erase: chance that a rectangle of up to a quarter of the side is greyed out.
-        painting: chance of canvas, cracks and varnish.
-    """
-
-    flip: float = 0.0
-    rotate: float = 0.0
-    scale: float = 0.0
-    shift: float = 0.0
-    light: float = 0.0
-    colour: float = 0.0
-    grey: float = 0.0
-    blur: float = 0.0
-    jpeg: float = 0.0
-    erase: float = 0.0
-    painting: float = 0.0
-
-    def __post_init__(self) -> None:
-        for entry in fields(self):
-            value, limit = getattr(self, entry.name), 45.0 if entry.name == "rotate" else 1.0
-            if not 0 <= value <= limit:
-                raise ConfigError(f"augment.{entry.name} must lie in [0, {limit:g}], not {value}")
 
 
 class Augmenter:
@@ -69,11 +31,11 @@ class Augmenter:
         size: side of the pictures given out; stored crops may be larger, and then carry a margin at the same scale.
 
     >>> store = torch.zeros(2, 40, 40, 3, dtype=torch.uint8)
-    >>> Augmenter(Augmentation(flip=0.5), size=32)(store, seed=1).shape
+    >>> Augmenter(AugmentRecipe(flip=0.5), size=32)(store, seed=1).shape
     torch.Size([2, 32, 32, 3])
     """
 
-    def __init__(self, settings: Augmentation, *, size: int) -> None:
+    def __init__(self, settings: AugmentRecipe, *, size: int) -> None:
         self._settings = settings
         self._size = size
 

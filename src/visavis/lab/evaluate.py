@@ -1,0 +1,243 @@
+"""What a run is worth: calibration and thresholds from validation, everything else on test.
+
+    RUN/metrics.json   all figures
+    RUN/scores.npz     probabilities and labels of both sides, for plots and for later questions
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.assets import AssetStore
+from visavis.errors import InputError
+from visavis.files import replacing
+from visavis.lab import metrics
+from visavis.lab.datasets import SIX, Dataset
+from visavis.lab.metrics import Floats
+from visavis.lab.pixels import Progress
+from visavis.lab.runs import load_run, material
+
+__all__ = ["SLICES", "Scored", "calibrate", "evaluate_run", "figures", "micro_at_recall", "slice_figures", "without_people"]
+
+#: Attributes by whose presence and absence the figures are told apart.
+SLICES: Final = ("Male", "Young", "Eyeglasses")
+_INTERVALS: Final = ("average_precision", "roc_auc", "balanced_accuracy")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scored:
+    """Probabilities beside the truth.
+
+    Attributes:
+        attributes: A names.
+        labels: (N, A) uint8.
+        scores: (N, A) float32.
+    """
+
+    attributes: tuple[str, ...]
+    labels: NDArray[np.uint8]
+    scores: NDArray[np.float32]
+
+    def columns(self, names: Sequence[str]) -> Scored:
+        """The same rows, of some attributes."""
+        places = [self.attributes.index(name) for name in names]
+        return Scored(tuple(names), self.labels[:, places], self.scores[:, places])
+
+
+def calibrate(validation: Scored) -> dict[str, dict[str, float]]:
+    """Temperature, bias and threshold by attribute, all fitted on validation.
+
+    The threshold is for the calibrated probability, and is the one of best balanced accuracy.
+    """
+    table = {}
+    for column, name in enumerate(validation.attributes):
+        labels, scores = validation.labels[:, column], validation.scores[:, column]
+        temperature, bias = metrics.fit_temperature(labels, scores)
+        threshold = metrics.best_threshold(labels, metrics.with_temperature(scores, temperature, bias))
+        table[name] = {"temperature": temperature, "bias": bias, "threshold": threshold}
+    return table
+
+
+def _calibrated(scored: Scored, calibration: Mapping[str, Mapping[str, float]]) -> Floats:
+    return np.column_stack(
+        [
+            metrics.with_temperature(scored.scores[:, i], calibration[name]["temperature"], calibration[name]["bias"])
+            for i, name in enumerate(scored.attributes)
+        ]
+    )
+
+
+def micro_at_recall(scored: Scored, recall: float) -> tuple[float, float, float]:
+    """Micro-precision, micro-recall and threshold where one threshold for all attributes first reaches a recall."""
+    precision, reached, thresholds = metrics.precision_recall_curve(scored.labels.ravel(), scored.scores.ravel())
+    place = min(int(np.searchsorted(reached, recall)), len(reached) - 1)
+    return float(precision[place]), float(reached[place]), float(thresholds[place])
+
+
+def figures(scored: Scored, calibration: Mapping[str, Mapping[str, float]], *, draws: int = 200) -> dict[str, Any]:
+    """All figures of one side: by attribute, and their means over all and over the six.
+
+    Figures of decisions are given at 0.5 of the plain probability, and `balanced_accuracy_chosen` and `f1_chosen` at
+    the threshold chosen on validation.
+    """
+    adjusted = _calibrated(scored, calibration)
+    table: dict[str, dict[str, Any]] = {}
+    for column, name in enumerate(scored.attributes):
+        labels, scores, fitted = scored.labels[:, column], scored.scores[:, column], adjusted[:, column]
+        threshold = calibration[name]["threshold"]
+        row: dict[str, Any] = dict(metrics.binary_metrics(labels, scores))
+        chosen = metrics.binary_metrics(labels, fitted, threshold)
+        row["balanced_accuracy_chosen"], row["f1_chosen"] = chosen["balanced_accuracy"], chosen["f1"]
+        row["accuracy_chosen"] = chosen["accuracy"]
+        row["calibration_error_fitted"] = chosen["calibration_error"]
+        if draws:
+            row["intervals"] = {}
+            for metric in _INTERVALS:
+                function = getattr(metrics, metric)
+                span = metrics.bootstrap(function, labels, scores, draws=draws)
+                row["intervals"][metric] = [span.low, span.high]
+        table[name] = row
+    six = [name for name in SIX if name in table]
+    result: dict[str, Any] = {"rows": len(scored.labels), "attributes": table, "mean": _means(table)}
+    if six:
+        some = scored.columns(six)
+        precision, recall = metrics.micro_precision_recall(some.labels, some.scores)
+        result["six"] = {
+            "mean": _means({name: table[name] for name in six}),
+            "micro_precision": precision,
+            "micro_recall": recall,
+            "loss": metrics.cross_entropy(some.labels, some.scores),
+        }
+    return result
+
+
+def _means(table: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
+    names = [name for name, value in next(iter(table.values())).items() if isinstance(value, float)]
+    return {name: metrics.table_mean(table, name) for name in names}
+
+
+def slice_figures(scored: Scored, dataset_labels: Mapping[str, NDArray[np.uint8]]) -> dict[str, dict[str, Any]]:
+    """Figures with and without each of `SLICES`: rows, and average precision and balanced accuracy over the six."""
+    result: dict[str, dict[str, Any]] = {}
+    names = [name for name in SIX if name in scored.attributes] or list(scored.attributes)
+    some = scored.columns(names)
+    for attribute, labels in dataset_labels.items():
+        for value, word in ((1, attribute), (0, f"not {attribute}")):
+            rows = labels == value
+            if not rows.any():
+                continue
+            scores, truth = some.scores[rows], some.labels[rows]
+            balanced = [metrics.balanced_accuracy(truth[:, i], scores[:, i]) for i in range(len(names))]
+            result[word] = {
+                "rows": int(rows.sum()),
+                "mean_average_precision": metrics.mean_average_precision(truth, scores),
+                "accuracy": float(((scores > 0.5) == truth).mean()),
+                "balanced_accuracy": float(np.nanmean(balanced)),
+            }
+    return result
+
+
+def without_people(dataset: Dataset, others: Dataset) -> Dataset:
+    """Rows whose person is not among the training people of `others`, and whose picture is none of theirs.
+
+    Rows of unknown identity are kept.
+    """
+    seen = {int(person) for person, side in zip(others.identity, others.split, strict=True) if side == "train"}
+    return dataset.take([row for row, person in enumerate(dataset.identity) if person < 0 or int(person) not in seen])
+
+
+def evaluate_run(
+    folder: Path,
+    *,
+    cache: Path,
+    assets: AssetStore | None = None,
+    wild: Path | None = None,
+    draws: int = 200,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Evaluate a run on its own split, and on un-aligned photos where a folder of them is given.
+
+    Args:
+        folder: the run.
+        cache: folder of decoded pictures.
+        assets: where the face landmarker comes from.
+        wild: a data set of whole photos: found, aligned and cut as the live product does it. Rows that show people of
+            the training side are left out.
+        draws: resamples behind each interval; 0 for none.
+        progress: told how far decoding is.
+
+    Returns:
+        All figures, as written to `metrics.json`.
+
+    Raises:
+        InputError: no run there, or a side without usable rows.
+    """
+    recipe, network = load_run(folder)
+    stuff = material(recipe, cache=cache, assets=assets, progress=progress)
+    from visavis.lab.train import predict
+
+    names = recipe.data.names
+    labels = stuff.dataset.columns(names)
+
+    def scored(split: str) -> tuple[Scored, NDArray[np.int64]]:
+        rows = stuff.rows(split)
+        if not len(rows):
+            raise InputError(f"{stuff.dataset.root} has no usable picture on the side {split!r}")
+        scores = predict(network, stuff.exact.pixels, rows, flip=recipe.flip_average, half=False)
+        return Scored(names, labels[rows], scores), rows
+
+    (validation, _), (test, rows) = scored("val"), scored("test")
+    calibration = calibrate(validation)
+    lent = {name: stuff.dataset.column(name)[rows] for name in SLICES if name in stuff.dataset.attributes}
+    result: dict[str, Any] = {
+        "recipe": recipe.name,
+        "calibration": calibration,
+        "val": figures(validation, calibration, draws=0),
+        "test": figures(test, calibration, draws=draws),
+        "slices": slice_figures(test, lent),
+    }
+    arrays = {
+        "val_scores": validation.scores,
+        "val_labels": validation.labels,
+        "test_scores": test.scores,
+        "test_labels": test.labels,
+        "test_rows": rows,
+    }
+    if wild is not None:
+        outside = _wild(wild, stuff.dataset, network, recipe.flip_average, names, cache, assets, progress)
+        result["wild"] = figures(outside, calibration, draws=draws)
+        arrays |= {"wild_scores": outside.scores, "wild_labels": outside.labels}
+    with replacing(folder / "metrics.json") as temporary:
+        temporary.write_text(json.dumps(result, indent=2), encoding="utf-8")
+    with replacing(folder / "scores.npz") as temporary:
+        np.savez_compressed(temporary, attributes=np.array(names), **arrays)
+    return result
+
+
+def _wild(
+    path: Path,
+    trained: Dataset,
+    network: Any,
+    flip: bool,
+    names: tuple[str, ...],
+    cache: Path,
+    assets: AssetStore | None,
+    progress: Progress | None,
+) -> Scored:
+    from visavis.lab.datasets import open_dataset
+    from visavis.lab.framing import face_cut, find_keypoints
+    from visavis.lab.pixels import open_store
+    from visavis.lab.train import predict
+
+    dataset = without_people(open_dataset(path), trained)
+    keypoints = find_keypoints(dataset, folder=cache, assets=assets or AssetStore(), progress=progress)
+    store = open_store(dataset, face_cut(keypoints, size=network.size), folder=cache, progress=progress)
+    rows = np.flatnonzero(store.usable)
+    return Scored(names, dataset.columns(names)[rows], predict(network, store.pixels, rows, flip=flip, half=False))

@@ -1,0 +1,189 @@
+"""From a recipe to a trained run folder, and from a run folder back to its network and data."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from visavis.assets import AssetStore
+from visavis.errors import ConfigError, InputError
+from visavis.lab.datasets import SPLITS, Dataset, open_dataset
+from visavis.lab.pixels import PixelStore, Progress, open_store, whole
+from visavis.lab.recipe import Recipe, load_recipe
+from visavis.lab.splits import official_split, split_by_identity
+
+if TYPE_CHECKING:
+    from visavis.lab.models import Network
+    from visavis.lab.train import Epoch, TrainingData, Watcher
+
+__all__ = ["Material", "data_path", "default_cache", "load_run", "material", "network_of", "run"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Material:
+    """A recipe's data set, split, with its pictures decoded.
+
+    Attributes:
+        dataset: the rows in use.
+        store: squares to train on.
+        exact: squares as the live product would cut them.
+    """
+
+    dataset: Dataset
+    store: PixelStore
+    exact: PixelStore
+
+    def rows(self, split: str) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+        """Rows of one side whose picture is usable."""
+        rows = self.dataset.indices(split)
+        return rows[self.exact.usable[rows] & self.store.usable[rows]]
+
+
+def default_cache() -> Path:
+    """Folder of decoded pictures and features: `$VISAVIS_LAB_CACHE`, or `lab` in the user's cache folder."""
+    given = os.environ.get("VISAVIS_LAB_CACHE")
+    if given:
+        return Path(given)
+    from platformdirs import user_cache_path
+
+    return user_cache_path("visavis") / "lab"
+
+
+def data_path(recipe: Recipe) -> Path:
+    """The recipe's data set with `$VARIABLES` and `~` expanded; VISAVIS_SHARED is `../shared` unless set.
+
+    Raises:
+        ConfigError: a variable is not set.
+    """
+    os.environ.setdefault("VISAVIS_SHARED", str(Path("../shared").resolve()))
+    text = os.path.expandvars(recipe.data.path)
+    if "$" in text:
+        raise ConfigError(f"data.path {recipe.data.path!r} names a variable that is not set")
+    return Path(text).expanduser()
+
+
+def material(
+    recipe: Recipe, *, cache: Path, assets: AssetStore | None = None, progress: Progress | None = None
+) -> Material:
+    """Open, split and decode a recipe's data.
+
+    Args:
+        recipe: what to open.
+        cache: folder for decoded pictures.
+        assets: where the face landmarker comes from when the recipe frames faces.
+        progress: told how far decoding is.
+
+    Raises:
+        InputError, ConfigError: no such data set, or it cannot be split so.
+    """
+    dataset = open_dataset(data_path(recipe), form=recipe.data.form)
+    dataset = split_by_identity(dataset, seed=recipe.seed) if recipe.data.split == "identity" else official_split(dataset)
+    dataset.columns(recipe.data.names)  # fails early where an attribute is missing
+    if recipe.data.limit:
+        kept = np.concatenate([dataset.indices(side)[: recipe.data.limit] for side in SPLITS])
+        dataset = dataset.take(np.sort(kept))
+    if recipe.data.frame == "whole":
+        exact = open_store(dataset, whole(recipe.model.resolution), folder=cache, progress=progress)
+        return Material(dataset, exact, exact)
+    from visavis.lab.framing import face_cut, find_keypoints
+
+    keypoints = find_keypoints(dataset, folder=cache, assets=assets or AssetStore(), progress=progress)
+    size, margin = recipe.model.resolution, recipe.data.margin
+    exact = open_store(dataset, face_cut(keypoints, size=size), folder=cache, progress=progress)
+    wide = face_cut(keypoints, size=round(size * margin), margin=margin)
+    return Material(dataset, open_store(dataset, wide, folder=cache, progress=progress), exact)
+
+
+def network_of(recipe: Recipe, *, assets: AssetStore | None = None, pretrained: bool = True) -> Network:
+    """The recipe's network; without `pretrained` with random weights, to be filled from a run.
+
+    Raises:
+        ConfigError, AssetError: as `models.build`.
+    """
+    from visavis.lab.models import build, keras
+
+    keras.utils.set_random_seed(recipe.seed)
+    weights: str | Path | None = None
+    if pretrained and recipe.model.weights == "default":
+        lite = recipe.model.backbone == "efficientnet_lite0"
+        weights = (assets or AssetStore()).path("efficientnet-lite0") if lite else "imagenet"
+    elif pretrained and recipe.model.weights != "none":
+        weights = Path(recipe.model.weights).expanduser()
+    settings = recipe.model
+    return build(
+        settings.backbone,
+        resolution=settings.resolution,
+        attributes=len(recipe.data.names),
+        head=settings.head,
+        hidden=settings.hidden,
+        drop_out=settings.drop_out,
+        drop_path=settings.drop_path,
+        weights=weights,
+        sha256=settings.sha256,
+    )
+
+
+def training_data(recipe: Recipe, stuff: Material) -> TrainingData:
+    """What `train` reads, from decoded material.
+
+    Raises:
+        InputError: not one usable picture on a side.
+    """
+    from visavis.lab.train import TrainingData
+
+    sides = {side: stuff.rows(side) for side in ("train", "val")}
+    for side, rows in sides.items():
+        if not len(rows):
+            raise InputError(f"{stuff.dataset.root} has no usable picture on the side {side!r}")
+    return TrainingData(
+        attributes=recipe.data.names,
+        labels=stuff.dataset.columns(recipe.data.names),
+        train=sides["train"],
+        val=sides["val"],
+        store=stuff.store,
+        exact=stuff.exact,
+        fingerprint=stuff.dataset.fingerprint(),
+    )
+
+
+def run(
+    recipe: Recipe,
+    *,
+    folder: Path,
+    cache: Path,
+    assets: AssetStore | None = None,
+    progress: Progress | None = None,
+    watcher: Watcher | None = None,
+) -> tuple[Epoch, ...]:
+    """Train a recipe into a run folder, or finish the run that is there; gives back the log.
+
+    Raises:
+        VisavisError: whatever opening the data, building the network or training raises.
+    """
+    stuff = material(recipe, cache=cache, assets=assets, progress=progress)
+    from visavis.lab.train import train
+
+    network = network_of(recipe, assets=assets)
+    return train(recipe, network, training_data(recipe, stuff), folder=folder, watcher=watcher)
+
+
+def load_run(folder: Path) -> tuple[Recipe, Network]:
+    """The recipe and the best network of a finished or running run.
+
+    Raises:
+        InputError: the folder holds no run.
+        ModelError: its weights do not fit its recipe.
+    """
+    if not (folder / "recipe.toml").is_file() or not (folder / "best.pt").is_file():
+        raise InputError(f"{folder} is no run: expected recipe.toml and best.pt in it; train one with: visavis lab train")
+    from visavis.lab.models import load_state
+    from visavis.lab.train import read_weights
+
+    recipe = load_recipe(folder / "recipe.toml")
+    network = network_of(recipe, pretrained=False)
+    load_state(network.model, read_weights(folder / "best.pt"))
+    return recipe, network

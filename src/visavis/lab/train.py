@@ -1,0 +1,446 @@
+"""The training loop, whole and visible: recipe in, run folder out.
+
+    RUN/recipe.toml      the resolved recipe
+    RUN/provenance.json  versions, commit, processor, hashes of data, pixels and weights
+    RUN/log.csv          one line an epoch (and TensorBoard events, where tensorboard is installed)
+    RUN/checkpoint.pt    all that a killed run needs to go on as if nothing had happened
+    RUN/best.pt          the weights that did best on validation: what evaluation and export take
+
+Nothing random depends on history: order, augmentation, drop-out and stochastic depth are drawn from (seed, step), so a
+resumed run takes the very steps that the killed one would have taken. Under `torchrun` every process takes its share
+of each batch and gradients are averaged.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from visavis.errors import ConfigError, InputError, ModelError
+from visavis.files import replacing
+from visavis.lab import metrics
+from visavis.lab.augment import Augmenter
+from visavis.lab.models import Network, load_state, logits_of, named_state
+from visavis.lab.pixels import PixelStore
+from visavis.lab.provenance import provenance
+from visavis.lab.recipe import Recipe, TrainRecipe, dump_recipe
+
+__all__ = ["Epoch", "TrainingData", "half_precision", "predict", "read_weights", "train", "use_resident_memory"]
+
+#: Told after each step: phase, epoch from 0, step in it, steps an epoch, running loss, seconds left.
+Watcher = Callable[[str, int, int, int, float, float], None]
+
+_EVALUATION_BATCH: Final = 128
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainingData:
+    """What the loop reads.
+
+    Attributes:
+        attributes: A names, the order of the outputs.
+        labels: (N, A) uint8.
+        train, val: row numbers of the two sides.
+        store: squares to train on, as large as the network's or larger by a margin.
+        exact: squares exactly as the live product cuts them; what validation sees.
+        fingerprint: hash of the data set.
+    """
+
+    attributes: tuple[str, ...]
+    labels: NDArray[np.uint8]
+    train: NDArray[np.int64]
+    val: NDArray[np.int64]
+    store: PixelStore
+    exact: PixelStore
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """One line of the log; the metrics are of validation."""
+
+    phase: str
+    epoch: int
+    seconds: float
+    rate: float
+    train_loss: float
+    loss: float
+    mean_average_precision: float
+    accuracy: float
+    micro_precision: float
+    micro_recall: float
+
+
+def use_resident_memory() -> None:
+    """Have glibc keep freed memory: a step's large tensors otherwise fault in fresh pages each time (1.4 times slower)."""
+    import ctypes
+
+    try:
+        libc = ctypes.CDLL("libc.so.6")
+        libc.mallopt(-4, 0)  # M_MMAP_MAX: never map a block of its own
+        libc.mallopt(-1, 2**31 - 1)  # M_TRIM_THRESHOLD: never give the heap's end back
+    except (OSError, AttributeError):
+        pass  # another C library: slower, not wrong
+
+
+def half_precision(wanted: str) -> bool:
+    """Whether bfloat16 was asked for and this processor multiplies it natively."""
+    return wanted == "bfloat16" and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
+@torch.inference_mode()
+def predict(
+    network: Network, pixels: NDArray[np.uint8], rows: NDArray[np.int64], *, flip: bool = True, half: bool = True
+) -> NDArray[np.float32]:
+    """(len(rows), A) probabilities of stored squares; with `flip` the logits are averaged with the mirror image's."""
+    results = []
+    for start in range(0, len(rows), _EVALUATION_BATCH):
+        batch = torch.from_numpy(np.ascontiguousarray(pixels[rows[start : start + _EVALUATION_BATCH]])).float()
+        inputs = network.normalise(batch)
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+            logits = logits_of(network.model(inputs, training=False))
+            if flip:
+                logits = (logits + logits_of(network.model(inputs.flip(2), training=False))) / 2
+        results.append(torch.sigmoid(logits).float())
+    return torch.cat(results).numpy() if results else np.zeros((0, network.model.output_shape[-1]), np.float32)
+
+
+def train(
+    recipe: Recipe,
+    network: Network,
+    data: TrainingData,
+    *,
+    folder: Path,
+    watcher: Watcher | None = None,
+    stop_after: int = 0,
+) -> tuple[Epoch, ...]:
+    """Train, or go on where a killed run stopped.
+
+    Args:
+        recipe: how.
+        network: what; its weights change in place, and at the end are the best ones.
+        data: on what.
+        folder: the run folder; one that holds a checkpoint of the same recipe and data is resumed.
+        watcher: told after each step.
+        stop_after: leave after so many steps as a kill would, for tests of resuming; 0 never.
+
+    Returns:
+        The log, one entry an epoch.
+
+    Raises:
+        ConfigError: the folder holds a run of another recipe.
+        InputError: a side of the split is empty.
+        ModelError: training diverged, or the checkpoint is damaged.
+    """
+    settings, start = recipe.train, time.monotonic()
+    if not len(data.train) or not len(data.val):
+        raise InputError("training needs rows on both sides, train and val; choose another split or data set")
+    use_resident_memory()
+    rank, world = _join_processes()
+    model, half = network.model, half_precision(settings.precision)
+    state = named_state(model)
+    if settings.start_at_rates:
+        _start_at_rates(network, data)
+    average = {name: tensor.clone() for name, tensor in state.items()} if settings.average else {}
+    phases = [("head", settings.head_epochs), ("main", settings.epochs)]
+    resumed = _Checkpoint.load(folder / "checkpoint.pt", recipe=recipe, data=data)
+    log: list[Epoch] = []
+    best = -math.inf
+    if rank == 0:
+        folder.mkdir(parents=True, exist_ok=True)
+        _write(folder / "recipe.toml", dump_recipe(recipe))
+        _write(folder / "provenance.json", json.dumps(provenance(recipe, data, half=half, world=world), indent=2))
+    augmenter = Augmenter(recipe.augment, size=network.size)
+    weights = _positive_weights(data) if settings.loss == "weighted" else None
+    learn = {layer.name: layer.trainable for layer in model.layers}
+    taken = 0
+
+    for number, (phase, epochs) in enumerate(phases):
+        for layer in model.layers:
+            layer.trainable = learn[layer.name] and not (phase == "head" and layer.name in network.trunk)
+        optimizer, rates = _optimizer(model, settings, rate=settings.head_rate if phase == "head" else settings.rate)
+        steps = len(data.train) // (settings.batch) or 1
+        begin, slow, waited = 0, 1.0, 0
+        if resumed is not None:
+            if resumed.phase > number:
+                continue
+            load_state(model, resumed.state)
+            average = resumed.average
+            optimizer.load_state_dict(resumed.optimizer)
+            begin, log, best, slow, waited = resumed.step, list(resumed.log), resumed.best, resumed.slow, resumed.waited
+            resumed, loss_sum = None, resumed.loss_sum
+        else:
+            loss_sum = 0.0
+        clock, first = time.monotonic(), begin
+        for step in range(begin, epochs * steps):
+            epoch, place = divmod(step, steps)
+            order = np.random.default_rng([recipe.seed, number, epoch]).permutation(data.train)
+            rows = order[place * settings.batch : (place + 1) * settings.batch][rank::world]
+            rate = _schedule(settings, step, epochs * steps) * slow
+            for group, base in zip(optimizer.param_groups, rates, strict=True):
+                group["lr"] = base * rate
+            seed = (recipe.seed * 1_000_003 + number * 500_009 + step) * world + rank
+            _seed_layers(model, seed)
+            pictures = augmenter(torch.from_numpy(data.store.pixels[np.sort(rows)]), seed=seed)
+            labels = torch.from_numpy(data.labels[np.sort(rows)]).float()  # (B, A)
+
+            with torch.autocast("cpu", torch.bfloat16, enabled=half):
+                logits = logits_of(model(network.normalise(pictures), training=True))  # (B, A)
+            loss = _loss(logits, labels, settings, weights)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            learning = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+            if world > 1:
+                _average_gradients(learning, world)
+            if settings.clip:
+                torch.nn.utils.clip_grad_norm_(learning, settings.clip)
+            optimizer.step()
+            _follow(average, state, step=len(log) * steps + place, decay=settings.average)
+
+            loss_sum += float(loss.detach())
+            taken += 1
+            if not math.isfinite(loss_sum):
+                raise ModelError(f"training diverged at epoch {epoch + 1}: the loss is {loss_sum}; lower train.rate")
+            if watcher is not None and rank == 0:
+                left = (time.monotonic() - clock) / (step + 1 - first) * (epochs * steps - step - 1)
+                watcher(phase, epoch, place + 1, steps, loss_sum / (place + 1), left)
+            if place + 1 == steps:
+                if world > 1:
+                    _average_buffers(state, world)
+                entry = _validate(recipe, network, data, average, half=half, phase=phase, epoch=epoch,
+                                  rate=rates[0] * rate, train_loss=loss_sum / steps,
+                                  seconds=time.monotonic() - start)  # fmt: skip
+                log.append(entry)
+                score = -entry.loss if settings.monitor == "loss" else entry.mean_average_precision
+                waited = 0 if score > best else waited + 1
+                if score > best:
+                    best = score
+                    if rank == 0:
+                        _save(folder / "best.pt", dict(average or state))
+                if settings.schedule == "plateau" and waited and waited % 2 == 0:
+                    slow /= 2
+                loss_sum = 0.0
+                if rank == 0:
+                    _write_log(folder, log)
+            asked = settings.checkpoint_steps and (step + 1) % settings.checkpoint_steps == 0
+            if rank == 0 and (asked or place + 1 == steps):
+                _Checkpoint.save(folder / "checkpoint.pt", recipe=recipe, data=data, phase=number, step=step + 1,
+                                 state=state, average=average, optimizer=optimizer.state_dict(), log=log, best=best,
+                                 slow=slow, waited=waited, loss_sum=loss_sum)  # fmt: skip
+            if stop_after and taken >= stop_after:
+                return tuple(log)
+            if place + 1 == steps and settings.patience and waited >= settings.patience:
+                break
+    for layer in model.layers:
+        layer.trainable = learn[layer.name]
+    if world > 1:
+        torch.distributed.barrier()
+    load_state(model, read_weights(folder / "best.pt"))
+    return tuple(log)
+
+
+def _optimizer(model: Any, settings: TrainRecipe, *, rate: float) -> tuple[torch.optim.Optimizer, list[float]]:
+    """The optimizer over what learns: matrices decay, biases and norms do not."""
+    parameters = [variable.value for variable in model.trainable_weights]
+    groups = [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": settings.weight_decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    kind = torch.optim.AdamW if settings.optimizer == "adamw" else torch.optim.Adam
+    chosen = [group for group in groups if group["params"]]
+    if not chosen:
+        raise ConfigError("nothing in the network learns: every layer is frozen")
+    return kind(chosen, lr=rate, eps=1e-7), [rate] * len(chosen)  # Keras's epsilon
+
+
+def _schedule(settings: TrainRecipe, step: int, total: int) -> float:
+    """Share of the learning rate at a step."""
+    rise = min(1.0, (step + 1) / settings.warmup) if settings.warmup else 1.0
+    return rise * (0.5 + 0.5 * math.cos(math.pi * step / total) if settings.schedule == "cosine" else 1.0)
+
+
+def _loss(logits: Tensor, labels: Tensor, settings: TrainRecipe, weights: Tensor | None) -> Tensor:
+    labels = labels * (1 - settings.smoothing) + settings.smoothing / 2
+    if settings.loss == "asymmetric":
+        # Ridnik et al., arXiv:2009.14119, equations 4 to 7: gamma+ 0, gamma- 2, margin 0.05.
+        p = torch.sigmoid(logits)
+        shifted = (p - 0.05).clamp(min=0)
+        positive = labels * torch.log(p.clamp(min=1e-8))
+        negative = (1 - labels) * shifted**2 * torch.log((1 - shifted).clamp(min=1e-8))
+        return -(positive + negative).mean()
+    return functional.binary_cross_entropy_with_logits(logits, labels, pos_weight=weights)
+
+
+def _positive_weights(data: TrainingData) -> Tensor:
+    rate = data.labels[data.train].mean(0).clip(1e-6, 1 - 1e-6)
+    return torch.tensor(((1 - rate) / rate).clip(0.1, 10.0), dtype=torch.float32)
+
+
+@torch.no_grad()
+def _start_at_rates(network: Network, data: TrainingData) -> None:
+    rate = torch.tensor(data.labels[data.train].mean(0).clip(1e-3, 1 - 1e-3), dtype=torch.float32)
+    kernel, bias = (variable.value for variable in network.model.get_layer("attributes").weights)
+    kernel.zero_()
+    bias.copy_(torch.logit(rate))
+
+
+def _seed_layers(model: Any, seed: int) -> None:
+    """Draw drop-out (Keras) and stochastic depth (torch) of this step from its number alone."""
+    torch.manual_seed(seed)
+    for number, layer in enumerate(model.layers):
+        generator = getattr(layer, "seed_generator", None)
+        if generator is not None:
+            generator.state.assign(np.array([seed % 2**31, number], np.int64))
+
+
+@torch.no_grad()
+def _follow(average: dict[str, Tensor], state: Mapping[str, Tensor], *, step: int, decay: float) -> None:
+    """Move the running average towards the weights; quicker at first, so that it soon forgets where it began."""
+    keep = min(decay, (1 + step) / (10 + step))
+    for name, tensor in average.items():
+        if tensor.is_floating_point():
+            tensor.lerp_(state[name], 1 - keep)
+        else:
+            tensor.copy_(state[name])
+
+
+def _validate(
+    recipe: Recipe, network: Network, data: TrainingData, average: Mapping[str, Tensor], *, half: bool, phase: str,
+    epoch: int, rate: float, train_loss: float, seconds: float,
+) -> Epoch:  # fmt: skip
+    """Metrics of the averaged weights on validation; the weights themselves are put back."""
+    with _weights(network.model, average):
+        scores = predict(network, data.exact.pixels, data.val, flip=recipe.flip_average, half=half)
+    labels = data.labels[data.val]
+    precision, recall = metrics.micro_precision_recall(labels, scores)
+    return Epoch(phase, epoch, round(seconds, 1), rate, train_loss, metrics.cross_entropy(labels, scores),
+                 metrics.mean_average_precision(labels, scores), float(((scores > 0.5) == labels).mean()),
+                 precision, recall)  # fmt: skip
+
+
+class _weights:  # noqa: N801  reads as a phrase: `with _weights(model, average):`
+    """Lend a model other weights for a while; an empty mapping lends none."""
+
+    def __init__(self, model: Any, other: Mapping[str, Tensor]) -> None:
+        self._model, self._other = model, other
+
+    def __enter__(self) -> None:
+        if self._other:
+            self._own = {name: tensor.clone() for name, tensor in named_state(self._model).items()}
+            load_state(self._model, self._other)
+
+    def __exit__(self, *_: object) -> None:
+        if self._other:
+            load_state(self._model, self._own)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Checkpoint:
+    """All that a killed run needs."""
+
+    phase: int
+    step: int
+    state: dict[str, Tensor]
+    average: dict[str, Tensor]
+    optimizer: dict[str, Any]
+    log: list[Epoch]
+    best: float
+    slow: float
+    waited: int
+    loss_sum: float
+
+    @staticmethod
+    def save(path: Path, *, recipe: Recipe, data: TrainingData, log: list[Epoch], **rest: Any) -> None:
+        lines = [[getattr(entry, name) for name in Epoch.__slots__] for entry in log]
+        _save(path, {"recipe": dump_recipe(recipe), "data": data.fingerprint, "log": lines, **rest})
+
+    @classmethod
+    def load(cls, path: Path, *, recipe: Recipe, data: TrainingData) -> _Checkpoint | None:
+        if not path.is_file():
+            return None
+        content = read_weights(path)
+        if content.pop("recipe", None) != dump_recipe(recipe) or content.pop("data", None) != data.fingerprint:
+            raise ConfigError(f"{path.parent} holds a run of another recipe or data set; give another folder, or remove it")
+        return cls(log=[Epoch(*line) for line in content.pop("log")], **content)
+
+
+def _save(path: Path, content: Any) -> None:
+    with replacing(path) as temporary:
+        torch.save(content, temporary)
+
+
+def read_weights(path: Path) -> Any:
+    """Tensors of a run's file, by name.
+
+    Raises:
+        ModelError: the file is damaged or something else.
+    """
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, ValueError, EOFError, KeyError) as error:
+        raise ModelError(f"{path} is no checkpoint of the lab ({error}); remove it to start anew") from error
+
+
+def _write(path: Path, text: str) -> None:
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def _write_log(folder: Path, log: list[Epoch]) -> None:
+    with replacing(folder / "log.csv") as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(Epoch.__slots__)
+        writer.writerows([getattr(entry, name) for name in Epoch.__slots__] for entry in log)
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        return  # CSV is always written; TensorBoard is an extra
+    with SummaryWriter(str(folder / "tensorboard")) as board:  # type: ignore[no-untyped-call]
+        for name in ("train_loss", "loss", "mean_average_precision", "accuracy"):
+            board.add_scalar(name, getattr(log[-1], name), len(log) - 1)  # type: ignore[no-untyped-call]
+
+
+def _join_processes() -> tuple[int, int]:
+    """Rank and number of processes; 0 and 1 unless `torchrun` started several."""
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    if world > 1 and not torch.distributed.is_initialized():
+        torch.distributed.init_process_group("gloo")
+    return int(os.environ.get("RANK", "0")) if world > 1 else 0, world
+
+
+def _average_gradients(parameters: list[Tensor], world: int) -> None:
+    """One all-reduce over the gradients laid end to end."""
+    flat = torch.cat([parameter.grad.flatten() for parameter in parameters if parameter.grad is not None])
+    torch.distributed.all_reduce(flat)
+    flat /= world
+    start = 0
+    for parameter in parameters:
+        if parameter.grad is not None:
+            count = parameter.grad.numel()
+            parameter.grad.copy_(flat[start : start + count].view_as(parameter.grad))
+            start += count
+
+
+@torch.no_grad()
+def _average_buffers(state: Mapping[str, Tensor], world: int) -> None:
+    """Running averages of batch norms see only their process's share; bring them together."""
+    for name, tensor in _buffers(state):
+        torch.distributed.all_reduce(tensor)
+        state[name].div_(world)
+
+
+def _buffers(state: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
+    return ((name, tensor) for name, tensor in state.items() if "running_" in name or "moving_" in name)
