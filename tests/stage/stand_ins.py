@@ -9,7 +9,7 @@ import numpy as np
 
 from visavis.errors import SourceError
 from visavis.portrait.answer import Answerer
-from visavis.stage.pipeline import Pipeline
+from visavis.stage.pipeline import FaceFinder, Pipeline
 from visavis.stage.protocol import StageState
 from visavis.types import EMOTIONS, Emotion, Expression, Face, Frame, Image, Reading, Snapshot
 
@@ -89,7 +89,7 @@ class ToldReader:
 
 
 def make_pipeline(
-    finder: ToldFinder | None = None, *, mode: str = "answer", reader: ToldReader | None = None
+    finder: FaceFinder | None = None, *, mode: str = "answer", reader: ToldReader | None = None
 ) -> Pipeline:
     return Pipeline(
         finder or ToldFinder((smiling_face(),)),

@@ -19,6 +19,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import anyio
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -144,14 +145,10 @@ def build_app(
 
     async def state_stream(websocket: WebSocket) -> None:
         await websocket.accept()
-        sender = asyncio.create_task(_send_all(websocket, hub))
-        leaves = asyncio.create_task(_until_gone(websocket))
-        try:
-            await asyncio.wait({sender, leaves}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in (sender, leaves):
-                task.cancel()
-            await asyncio.gather(sender, leaves, return_exceptions=True)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_send_all, websocket, hub, tasks.cancel_scope)
+            await _until_gone(websocket)
+            tasks.cancel_scope.cancel()
 
     async def camera_stream(websocket: WebSocket) -> None:
         await websocket.accept()
@@ -179,9 +176,17 @@ def build_app(
     return Starlette(routes=routes, lifespan=lifespan, middleware=[Middleware(Guard, hosts=hosts)])
 
 
-async def _send_all(websocket: WebSocket, hub: Hub) -> None:
-    async for message in hub.messages():
-        await asyncio.wait_for(websocket.send_text(message), _SEND_TIMEOUT_S)
+async def _send_all(websocket: WebSocket, hub: Hub, connection: anyio.CancelScope) -> None:
+    """Send the newest message over and over; end the connection when the page has gone or reads no more."""
+    messages = hub.messages()
+    try:
+        async for message in messages:
+            with anyio.fail_after(_SEND_TIMEOUT_S):
+                await websocket.send_text(message)
+    except (WebSocketDisconnect, TimeoutError):
+        connection.cancel()
+    finally:
+        await messages.aclose()
 
 
 async def _until_gone(websocket: WebSocket) -> None:
@@ -217,9 +222,11 @@ def bind(host: str, port: int, *, tries: int = _PORTS_TRIED) -> socket.socket:
     Raises:
         OutputError: the address is not this machine's, none of the ports is free, or they need more rights.
     """
+    if not 0 <= port <= 65535:
+        raise OutputError(f"cannot serve on port {port}; give one from 0 to 65535")
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         raise OutputError(f"cannot serve on {host}:{port} ({error}); give an address of this machine") from error
     for candidate in range(port, min(port + max(tries, 1), 65536)) if port else (0,):
         listener = socket.socket(family, socket.SOCK_STREAM)
