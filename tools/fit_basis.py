@@ -2,9 +2,10 @@
 
     python tools/fit_basis.py --shared ../shared --out src/visavis/portrait/basis.npz
 
-1. MediaPipe's canonical face (468 points, read out of `face_landmarker.task`) is carried onto ICT-FaceKit's neutral head:
-   a thin-plate spline through the 68 iBUG points that both have, then the nearest point of the same part of the skin.
-2. ICT's expression shapes are read there and brought back to the canonical frame: smooth, complete, and of one even hand.
+1. MediaPipe's canonical face (468 points, read out of `face_landmarker.task`) is carried onto ICT-FaceKit's neutral
+   head: a thin-plate spline through the 68 iBUG points that both have, then the nearest point of the same part of the
+   skin.
+2. ICT's expression shapes are read there and brought back to the canonical frame: smooth, complete, of one even hand.
 3. Faces in videos are measured: landmarks freed of pose, the clip's own mean taken away, and regressed (ridge) on the
    blendshape scores over all clips at once. Where the data speak, their magnitude corrects ICT's.
 
@@ -37,7 +38,9 @@ Array = NDArray[np.float64]
 
 _FACE_SKIN: Final = 9409  # ICT's first 9,409 vertices are the skin of the face
 _RIDGE: Final = 3.0
-#: Where a shape follows the measured faces at least this well (cosine), its magnitude is taken from them, within bounds.
+#: How much of ICT's raised cheek goes with a squint of the cheek; all of it would fold the skin below the eye.
+_RAISED_CHEEK: Final = 0.3
+#: A shape that follows the measured faces at least this well (cosine) takes its magnitude from them, within bounds.
 _TRUSTED_COSINE: Final = 0.5
 _GAIN_BOUNDS: Final = (0.75, 1.5)
 
@@ -67,7 +70,7 @@ def ict_shape(name: str, shapes: dict[str, Array]) -> Array:
         if name.endswith(ours) and name[: -len(ours)] + theirs in shapes:
             shape = shapes[name[: -len(ours)] + theirs]
             if name.startswith("cheekSquint"):  # ICT keeps the raised cheek apart from the narrowed lids
-                shape = shape + shapes[f"cheekRaiser{theirs}"]
+                shape = shape + _RAISED_CHEEK * shapes[f"cheekRaiser{theirs}"]
             return shape
     if name in shapes:
         return shapes[name]
@@ -92,7 +95,7 @@ def carry(canonical: Array, ict: Path, indices: Path) -> Array:
             for side, (upper, lower) in EYES.items()
         ),
     ]
-    allowed = {}
+    allowed: dict[int, NDArray[np.bool_]] = {}
     for moving, still, reach, threshold in sides:
         allowed |= dict.fromkeys(moving, reach > threshold) | dict.fromkeys(still, reach <= threshold)
     everything = np.ones(len(skin), bool)

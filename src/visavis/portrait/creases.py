@@ -1,11 +1,12 @@
 """Creases of the skin: folds that come with an expression, as light and dark on the painting.
 
-A fold is a line on the face mesh with a dark valley and a lit ridge beside it. Its strength follows the blendshapes that
-fold the skin there, and the painting's own contrast: a flat face gets faint folds, a modelled one strong ones.
+A fold is a line on the face mesh with a dark valley and a lit ridge beside it. Its strength follows the blendshapes
+that fold the skin there, and the painting's own contrast: a flat face gets faint folds, a modelled one strong ones.
 """
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Final
 
@@ -44,15 +45,15 @@ def _sided(side: str) -> tuple[_Fold, ...]:
     upper, narrow, dimple = f"mouthUpperUp{side}", f"eyeSquint{side}", f"mouthDimple{side}"
     return (
         _Fold(  # nasolabial fold
-            pick((129, 203, 206, 216, 212), (358, 423, 426, 436, 432)),
+            pick((102, 129, 203, 206, 216), (331, 358, 423, 426, 436)),
             {smile: 0.75, squint: 0.25, sneer: 0.5, upper: 0.4},
-            0.30,
-            0.016,
+            0.17,
+            0.019,
             turn,
         ),
         _Fold(  # corner of the mouth
             pick((216, 186, 57, 43), (436, 410, 287, 273)),
-            {dimple: 0.7, smile: 0.35, f"mouthStretch{side}": 0.4, f"mouthFrown{side}": 0.5},
+            {dimple: 0.7, smile: 0.15, f"mouthStretch{side}": 0.4, f"mouthFrown{side}": 0.5},
             0.22,
             0.010,
             turn,
@@ -70,10 +71,14 @@ def _sided(side: str) -> tuple[_Fold, ...]:
             turn,
         ),
         _Fold(  # furrow beside the root of the nose
-            pick((55, 107), (285, 336)), {f"browDown{side}": 1.0, "browInnerUp": 0.15}, 0.34, 0.010, turn
+            pick((107, 55, 193), (336, 285, 417)),
+            {f"browDown{side}": 1.0, "browInnerUp": 0.15},
+            0.16,
+            0.012,
+            turn,
         ),
         _Fold(  # wing of the nose
-            pick((193, 122, 174, 198), (417, 351, 399, 420)), {sneer: 0.9, f"browDown{side}": 0.2}, 0.18, 0.009, turn
+            pick((193, 122, 174, 198), (417, 351, 399, 420)), {sneer: 0.9, f"browDown{side}": 0.15}, 0.11, 0.014, turn
         ),
         _Fold(  # line beside the chin, pulled down by a frown
             pick((57, 202, 210), (287, 422, 430)), {f"mouthFrown{side}": 0.8, "mouthShrugLower": 0.2}, 0.22, 0.012, turn
@@ -81,20 +86,19 @@ def _sided(side: str) -> tuple[_Fold, ...]:
     )
 
 
+_FOREHEAD: Final = {"browInnerUp": 0.6, "browOuterUpLeft": 0.3, "browOuterUpRight": 0.3}
+_BRIDGE: Final = {"noseSneerLeft": 0.5, "noseSneerRight": 0.5}
+_CHIN: Final = {"mouthShrugLower": 0.9, "mouthPressLeft": 0.15, "mouthPressRight": 0.15}
+
 _FOLDS: Final = (
     *_sided("Right"),
     *_sided("Left"),
-    _Fold(  # forehead, lower line
-        (104, 69, 108, 151, 337, 299, 333),
-        {"browInnerUp": 0.6, "browOuterUpLeft": 0.3, "browOuterUpRight": 0.3},
-        0.18,
-        0.009,
-    ),
-    _Fold((103, 67, 109, 10, 338, 297, 332), {"browInnerUp": 0.5, "browOuterUpLeft": 0.3, "browOuterUpRight": 0.3}, 0.12, 0.010),
-    _Fold((193, 168, 417), {"noseSneerLeft": 0.5, "noseSneerRight": 0.5, "browDownLeft": 0.3, "browDownRight": 0.3}, 0.24, 0.009),
-    _Fold((122, 6, 351), {"noseSneerLeft": 0.5, "noseSneerRight": 0.5}, 0.18, 0.009),
-    _Fold((106, 182, 18, 406, 335), {"mouthShrugLower": 0.9, "mouthPressLeft": 0.15, "mouthPressRight": 0.15}, 0.26, 0.014, -1.0),
-)  # fmt: skip
+    _Fold((104, 69, 108, 151, 337, 299, 333), _FOREHEAD, 0.10, 0.011),
+    _Fold((103, 67, 109, 10, 338, 297, 332), _FOREHEAD, 0.06, 0.012),
+    _Fold((193, 168, 417), _BRIDGE | {"browDownLeft": 0.3, "browDownRight": 0.3}, 0.08, 0.012),
+    _Fold((122, 6, 351), _BRIDGE, 0.08, 0.011),
+    _Fold((106, 182, 18, 406, 335), _CHIN, 0.20, 0.014, -1.0),
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,10 +139,11 @@ def make_creases(image: Image, points: Array, box: tuple[int, int, int, int], fa
         if columns.stop <= columns.start or rows.stop <= rows.start:
             continue
         offset, along = _line_frame(line, places[rows, columns])
-        fade = np.sin(np.pi * np.clip(along, 0, 1)) ** 0.7
+        fade = np.sin(np.pi * np.clip(along, 0, 1))
         valley = -np.exp(-((offset / width) ** 2))
-        ridge = 0.55 * np.exp(-(((offset - fold.side * 1.9 * width) / (1.3 * width)) ** 2))
-        shadow = -0.25 * np.exp(-(((offset + fold.side * 1.6 * width) / (1.6 * width)) ** 2))
+        # The fold bulges on one side, softly lit, and throws a wide soft shadow on the other.
+        ridge = 0.28 * np.exp(-(((offset - fold.side * 2.2 * width) / (1.6 * width)) ** 2))
+        shadow = -0.30 * np.exp(-(((offset + fold.side * 1.2 * width) / (2.0 * width)) ** 2))
         maps[index, rows, columns] = fold.depth * contrast * fade * (valley + ridge + shadow)
         for name, weight in fold.drivers.items():
             drivers[index, BLENDSHAPE_INDEX[name]] = weight
@@ -172,7 +177,7 @@ def _line_frame(line: Array, places: Array) -> tuple[Array, Array]:
     starts = np.concatenate([[0.0], np.cumsum(lengths)])
     best = np.full(places.shape[:2], np.inf)
     offset, along = np.zeros_like(best), np.zeros_like(best)
-    for index, (a, b) in enumerate(zip(line[:-1], line[1:], strict=True)):
+    for index, (a, b) in enumerate(itertools.pairwise(line)):
         direction = (b - a) / max(lengths[index], 1e-9)
         relative = places - a
         t = np.clip(relative @ direction, 0, lengths[index])

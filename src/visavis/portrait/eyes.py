@@ -1,7 +1,7 @@
 """The eyes of a rig: lids that slide over an eyeball whose iris can turn.
 
-An eye is described in its own frame: `u` along the line from the outer to the inner corner, `v` across it, downwards, in
-pixels. The lids are curves `v(u)`. When a lid moves, the skin between its edge and a far border stretches along `v`,
+An eye is described in its own frame: `u` along the line from the outer to the inner corner, `v` across it, downwards,
+in pixels. The lids are curves `v(u)`. When a lid moves, the skin between its edge and a far border stretches along `v`,
 most of it away from the edge, so that the line of the lashes keeps its thickness; between the lids lies the eyeball.
 """
 
@@ -43,8 +43,9 @@ class Eye:
         above, below: (65,) float32, `v` of the borders up to which the skin stretches.
         aperture: greatest distance of the lids as painted, in pixels.
         open_aperture: the same for a resting eye of this width; what a widening is measured by.
-        upper_close: (K,) float32, how far the upper lid comes down, as a share of the aperture; negative opens.
-        lower_close: (K,) float32, how far the lower lid comes up.
+        upper_squint: (K,) float32, how far the upper lid comes down, as a share of the aperture; negative opens.
+        lower_squint: (K,) float32, how far the lower lid comes up.
+        blink: (K,) float32, how far the eye closes, whatever its aperture: 1 for a full blink.
         gaze: (K, 2) float32, shift of the iris in pixels of the painting.
         gaze_unit: (2, 2) float32, shift in pixels for gaze x = 1 and for gaze y = 1.
         box: `x0, y0, x1, y1` in pixels.
@@ -63,8 +64,9 @@ class Eye:
     below: Float32
     aperture: float
     open_aperture: float
-    upper_close: Float32
-    lower_close: Float32
+    upper_squint: Float32
+    lower_squint: Float32
+    blink: Float32
     gaze: Float32
     gaze_unit: Float32
     box: tuple[int, int, int, int]
@@ -104,11 +106,13 @@ def make_eye(image: Image, points: Array, side: str, basis: Basis, motions: int)
     below = lower + 0.42 * width
     aperture = float((lower - upper).max())
 
-    upper_close, lower_close, gaze = _motion_tables(side, basis, motions)
+    upper_squint, lower_squint, blink, gaze = _motion_tables(side, basis, motions)
     centre = points[IRISES[side][0]]
     radius = float(np.linalg.norm(points[list(IRISES[side][1:])] - centre, axis=1).mean())
-    x0, y0 = np.floor(np.minimum(origin, inner) - 0.45 * width).astype(int)
-    x1, y1 = np.ceil(np.maximum(origin, inner) + 0.45 * width).astype(int)
+    # All that the lids can move, and room for the whole eye to be carried along by brow and cheek.
+    rim = origin + u[:, None, None] * axis + np.stack([above, below], axis=1)[:, :, None] * down
+    x0, y0 = np.floor(rim.min(axis=(0, 1)) - 0.4 * width).astype(int)
+    x1, y1 = np.ceil(rim.max(axis=(0, 1)) + 0.4 * width).astype(int)
     box = (max(int(x0), 0), max(int(y0), 0), min(int(x1), image.shape[1]), min(int(y1), image.shape[0]))
     opening = _opening(box, origin, axis, down, u, upper, lower)
     white, iris = _paint_eyeball(image, box, opening, centre, radius)
@@ -128,8 +132,9 @@ def make_eye(image: Image, points: Array, side: str, basis: Basis, motions: int)
         below=below.astype(np.float32),
         aperture=aperture,
         open_aperture=max(aperture, 0.30 * width),
-        upper_close=upper_close,
-        lower_close=lower_close,
+        upper_squint=upper_squint,
+        lower_squint=lower_squint,
+        blink=blink,
         gaze=(gaze @ gaze_unit).astype(np.float32),
         gaze_unit=gaze_unit.astype(np.float32),
         box=box,
@@ -147,26 +152,26 @@ def _curve(line: Array, origin: Array, axis: Array, down: Array, u: Array) -> Ar
     return np.convolve(np.pad(values, 2, mode="edge"), np.array([1, 2, 3, 2, 1]) / 9, mode="valid")
 
 
-def _motion_tables(side: str, basis: Basis, motions: int) -> tuple[Float32, Float32, Array]:
-    """How each motion closes the lids, as shares of the aperture, and turns the eye, as gaze (x, y)."""
+def _motion_tables(side: str, basis: Basis, motions: int) -> tuple[Float32, Float32, Float32, Array]:
+    """How each motion moves the lids, as shares of the aperture, blinks, and turns the eye, as gaze (x, y)."""
     upper, lower = EYES[side]
     neutral = basis.neutral
     aperture = float(neutral[upper[4], 1] - neutral[lower[4], 1])
     heights = basis.deltas[:, :, 1]
     corners = heights[:, [upper[0], upper[-1]]].mean(axis=1)
-    upper_close, lower_close = np.zeros(motions, np.float32), np.zeros(motions, np.float32)
-    upper_close[: len(BLENDSHAPES)] = -(heights[:, list(upper[3:6])].mean(axis=1) - corners) / aperture
-    lower_close[: len(BLENDSHAPES)] = (heights[:, list(lower[3:6])].mean(axis=1) - corners) / aperture
-    # A full blink closes this eye, whatever its painted aperture: the two lids meet, the upper one going most of the way.
-    blink = BLENDSHAPE_INDEX[f"eyeBlink{side}"]
-    upper_close[blink], lower_close[blink] = 0.9, 0.1
+    upper_squint, lower_squint, blink = (np.zeros(motions, np.float32) for _ in range(3))
+    upper_squint[: len(BLENDSHAPES)] = -(heights[:, list(upper[3:6])].mean(axis=1) - corners) / aperture
+    lower_squint[: len(BLENDSHAPES)] = (heights[:, list(lower[3:6])].mean(axis=1) - corners) / aperture
+    index = BLENDSHAPE_INDEX[f"eyeBlink{side}"]
+    upper_squint[index] = lower_squint[index] = 0
+    blink[index] = 1
     gaze = np.zeros((motions, 2))
     inward = 1.0 if side == "Right" else -1.0  # looking inwards, the right eye turns to the subject's left
     gaze[BLENDSHAPE_INDEX[f"eyeLookIn{side}"]] = (inward, 0)
     gaze[BLENDSHAPE_INDEX[f"eyeLookOut{side}"]] = (-inward, 0)
     gaze[BLENDSHAPE_INDEX[f"eyeLookUp{side}"]] = (0, 1)
     gaze[BLENDSHAPE_INDEX[f"eyeLookDown{side}"]] = (0, -1)
-    return upper_close, lower_close, gaze
+    return upper_squint, lower_squint, blink, gaze
 
 
 def _opening(
@@ -239,4 +244,4 @@ def _spread(patch: Image, known: NDArray[np.bool_], *, sigma: float) -> Float32:
         count = cv2.GaussianBlur(base, (0, 0), sigma * factor)
         result += share * blurred
         weight += share * count
-    return result / np.maximum(weight, 1e-12)[:, :, None]
+    return (result / np.maximum(weight, 1e-12)[:, :, None]).astype(np.float32)

@@ -1,13 +1,14 @@
 """Smooth displacement fields on a regular grid over the face, and their inverse.
 
-A field says how far the paint at a place moves: the paint at `p` goes to `p + D(p)`, in pixels of the painting. Rendering
-asks the other way round, for the place `s` whose paint arrives at `x`: `s + D(s) = x`.
+A field says how far the paint at a place moves: the paint at `p` goes to `p + D(p)`, in pixels of the painting.
+Rendering asks the other way round, for the place `s` whose paint arrives at `x`: `s + D(s) = x`.
 """
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,9 @@ from visavis.types import Float32
 __all__ = ["Grid", "invert", "side_of", "thin_plate_operator"]
 
 Array = NDArray[np.float64]
+
+#: Newton's steps are at most this long, in grid units.
+_LONGEST_STEP: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +116,7 @@ def side_of(line: Array, points: Array) -> Array:
         points: (N, 2).
     """
     angle = np.zeros(len(points))
-    for start, end in zip(line[:-1], line[1:], strict=True):
+    for start, end in itertools.pairwise(line):
         a, b = start - points, end - points
         angle -= np.arctan2(a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0], (a * b).sum(axis=1))
     return np.asarray(0.5 + angle / (2 * np.pi))
@@ -138,19 +142,21 @@ def invert(displacement: Float32, step: int, *, iterations: int = 4) -> Float32:
     field = displacement / np.float32(step)  # in grid units, as cv2.remap counts
     dx = cv2.Sobel(field, cv2.CV_32F, 1, 0, ksize=3, scale=1 / 8, borderType=cv2.BORDER_REPLICATE)
     dy = cv2.Sobel(field, cv2.CV_32F, 0, 1, ksize=3, scale=1 / 8, borderType=cv2.BORDER_REPLICATE)
-    slopes = np.concatenate([dx, dy], axis=2)  # du/dx, dv/dx, du/dy, dv/dy
+    # One array of six channels (u, v, du/dx, dv/dx, du/dy, dv/dy) is sampled faster than three arrays.
+    packed = np.concatenate([field, dx, dy], axis=2)
     source_x, source_y = x - field[:, :, 0], y - field[:, :, 1]
     for _ in range(iterations):
-        there: Any = cv2.remap(field, source_x, source_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        slope: Any = cv2.remap(slopes, source_x, source_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        miss_x = x - source_x - there[:, :, 0]
-        miss_y = y - source_y - there[:, :, 1]
-        a, b = 1 + slope[:, :, 0], slope[:, :, 2]
-        c, d = slope[:, :, 1], 1 + slope[:, :, 3]
-        determinant = np.maximum(a * d - b * c, 0.2)
-        source_x = source_x + (d * miss_x - b * miss_y) / determinant
-        source_y = source_y + (a * miss_y - c * miss_x) / determinant
-    return np.stack([source_x - x, source_y - y], axis=2) * np.float32(step)
+        there: Any = cv2.remap(packed, source_x, source_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        u, v, a, c, b, d = (there[:, :, channel] for channel in range(6))
+        miss_x, miss_y = x - source_x - u, y - source_y - v
+        a, d = 1 + a, 1 + d
+        # A fold has no inverse: there the step is damped, and bounded, and the median below keeps order.
+        scale = 1 / np.maximum(a * d - b * c, 0.25)
+        source_x += np.clip((d * miss_x - b * miss_y) * scale, -_LONGEST_STEP, _LONGEST_STEP)
+        source_y += np.clip((a * miss_y - c * miss_x) * scale, -_LONGEST_STEP, _LONGEST_STEP)
+    back = np.stack([source_x - x, source_y - y], axis=2) * np.float32(step)
+    smoothed: Float32 = cv2.medianBlur(back, 5)
+    return smoothed
 
 
 def _lattice(rows: int, columns: int) -> tuple[Float32, Float32]:

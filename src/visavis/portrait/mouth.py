@@ -20,9 +20,11 @@ __all__ = ["Mouth", "Palette", "find_lip_line", "lip_masks", "mouth_box", "paint
 
 Array = NDArray[np.float64]
 
+_LUMA: Final = np.array([0.299, 0.587, 0.114], np.float32)
 #: Samples along the lip line, from corner to corner.
 _LINE_SAMPLES: Final = 65
-#: An adult's mouth at rest is about 50 mm wide; teeth are drawn to that scale.
+#: An adult's face is about 140 mm wide and its mouth at rest 50 mm; teeth are drawn to that scale.
+_FACE_MM: Final = 140.0
 _MOUTH_MM: Final = 50.0
 #: Widths of the upper front teeth from the middle outwards, in millimetres (Magne et al., 2003), and of the lower ones.
 _UPPER_TEETH_MM: Final = (8.6, 6.8, 7.6, 7.0, 6.6)
@@ -50,7 +52,7 @@ class Mouth:
         upper_mask, lower_mask: (h, w) uint8, how much of the paint belongs to each layer.
         inside: (h, w, 3) uint8 RGB, the cavity with the upper teeth, which stay with the skull.
         jaw_part: (h, w, 4) uint8 RGBA, lower teeth and tongue, which move with the jaw.
-        jaw: (K, 2) float32, displacement of the jaw in pixels.
+        skull, jaw: (K, 2) float32, displacement in pixels of the upper and of the lower teeth.
         gap: how far the painted lips are parted, in pixels.
     """
 
@@ -62,6 +64,7 @@ class Mouth:
     lower_mask: NDArray[np.uint8]
     inside: Image
     jaw_part: NDArray[np.uint8]
+    skull: Float32
     jaw: Float32
     gap: float
 
@@ -143,7 +146,7 @@ def read_palette(image: Image, points: Array) -> Palette:
     face = np.zeros((height, width), np.uint8)
     cv2.fillConvexPoly(face, cv2.convexHull(points.astype(np.int32)), 255)
     pixels = image[face > 0].astype(np.float32)
-    light = pixels @ np.float32([0.299, 0.587, 0.114])
+    light = pixels @ _LUMA
     lips = np.zeros_like(face)
     outline = np.concatenate([points[list(LIP_INNER_LOWER)], points[[375, 321, 405, 314, 17, 84, 181, 91, 146]]])
     cv2.fillPoly(lips, [outline.astype(np.int32)], 255)
@@ -158,7 +161,7 @@ def read_palette(image: Image, points: Array) -> Palette:
 
 
 def paint_inside(
-    line: Float32, grid: Grid, palette: Palette, *, grain: float, seed: int = 0
+    line: Float32, grid: Grid, palette: Palette, *, face_width: float, grain: float, seed: int = 0
 ) -> tuple[Image, NDArray[np.uint8]]:
     """Paint what an opened mouth shows, over `grid.box`.
 
@@ -166,6 +169,7 @@ def paint_inside(
         line: (65, 2) float32, the lip line in pixels.
         grid: where.
         palette: the painting's colours.
+        face_width: in pixels; it gives the scale, since many a painter made mouths smaller than life.
         grain: standard deviation of the painting's surface, in grey levels, so that new paint is as old as the rest.
         seed: of the grain.
 
@@ -180,7 +184,7 @@ def paint_inside(
     axis = line[-1] - line[0]
     width = float(np.linalg.norm(axis))
     axis = axis / width
-    mm = width / _MOUTH_MM
+    mm = max(width / _MOUTH_MM, 0.8 * face_width / _FACE_MM)
     u = ((x - centre[0]) * axis[0] + (y - centre[1]) * axis[1]) / mm
     v = (-(x - centre[0]) * axis[1] + (y - centre[1]) * axis[0]) / mm
     middle = float(np.interp(0.0, ((line - centre) @ axis), (line - centre) @ np.array([-axis[1], axis[0]])) / mm)
@@ -195,17 +199,21 @@ def paint_inside(
     ivory = _tooth_colour(palette)
     # The arch curves away: teeth darken and shrink to the sides, and their edge follows the smile of the upper lip.
     edge = 1.6 - 2.2 * (u / 22) ** 2
-    alpha, shade = _tooth_row(u, v, _UPPER_TEETH_MM, top=edge - 10.5, bottom=edge, pixel=pixel)
+    alpha, shade = _tooth_row(u, v, _UPPER_TEETH_MM, top=edge - 24, bottom=edge, pixel=pixel)
     fade = np.clip(1 - np.abs(u / 27) ** 2.5, 0, 1)
-    gum = np.clip((edge - 9.0 - v) / 1.5, 0, 1)[:, :, None]
-    colour = ivory * (shade * (0.45 + 0.55 * fade))[:, :, None] * (1 - gum) + (palette.lip * 0.55) * gum
+    # The gum begins in arcs above the teeth; few expressions lift the lip so far.
+    gum = np.clip((edge - 9.5 + 1.2 * (1 - shade) - v) / 1.0, 0, 1)[:, :, None]
+    depth_in = (0.70 + 0.30 * np.clip((v - edge + 10) / 10, 0, 1)) * (0.45 + 0.55 * fade)
+    colour = ivory * (shade * depth_in)[:, :, None] * (1 - gum)
+    colour = colour + (palette.lip * 0.62 + palette.dark * 0.1) * depth_in[:, :, None] * gum
     inside = inside * (1 - alpha[:, :, None]) + colour * alpha[:, :, None]
 
-    lower_edge = 0.4 + 1.8 * (u / 22) ** 2
+    # At rest the two rows meet just below the line of the lips.
+    lower_edge = 2.1 - 1.2 * (u / 22) ** 2
     lower_alpha, lower_shade = _tooth_row(u, v, _LOWER_TEETH_MM, top=lower_edge, bottom=lower_edge + 9, pixel=pixel)
     lower_colour = ivory * 0.72 * (lower_shade * (0.4 + 0.6 * fade))[:, :, None]
     # The tongue lies behind the lower teeth: a soft mound, lit a little at its top.
-    mound = -1.5 + 0.018 * u**2 * 2
+    mound = 3.0 + 0.012 * u**2
     tongue_alpha = np.clip((v - mound) / 3.0, 0, 1) * np.clip((19 - np.abs(u)) / 5, 0, 1)
     tongue = (palette.lip * 0.42 + palette.dark * 0.12) * (0.75 + 0.25 * np.exp(-(((v - mound - 3) / 4) ** 2)))[
         :, :, None
@@ -230,9 +238,9 @@ def paint_inside(
 
 def _tooth_colour(palette: Palette) -> Float32:
     """Ivory in the painting's light: as bright as its lit skin, half as colourful."""
-    weights = np.float32([0.299, 0.587, 0.114])
-    grey = float(palette.light @ weights)
-    return (grey + (palette.light - grey) * 0.55) * np.float32(0.90)
+    grey = float(palette.light @ _LUMA)
+    colour: Float32 = (grey + (palette.light - grey) * 0.8) * np.array([0.86, 0.84, 0.79], np.float32)
+    return colour
 
 
 def _tooth_row(
@@ -246,9 +254,7 @@ def _tooth_row(
     soft = max(0.5, pixel)
     alpha = np.clip((v - top) / soft, 0, 1) * np.clip((bottom - v) / soft, 0, 1)
     alpha = alpha * np.clip((edges[-1] - np.abs(u)) / 2, 0, 1)
-    shade = 1 - 0.22 * np.exp(-((distance / max(0.35, pixel * 0.6)) ** 2))
-    middle = (v - top) / np.maximum(bottom - top, 1e-3)
-    shade = shade * (0.80 + 0.20 * np.clip(middle, 0, 1))
+    shade = 1 - 0.26 * np.exp(-((distance / max(0.35, pixel * 0.6)) ** 2))
     return alpha.astype(np.float32), shade.astype(np.float32)
 
 

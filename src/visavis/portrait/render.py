@@ -19,6 +19,8 @@ __all__ = ["MeshRenderer", "PortraitRenderer"]
 
 #: Weights below this move nothing that can be seen.
 _LEAST_WEIGHT: Final = 1e-3
+#: Share of the skin beyond a lid's edge that an opening eye may take up.
+_ROOM: Final = 0.38
 
 
 @runtime_checkable
@@ -61,7 +63,7 @@ class MeshRenderer:
         region: Image = cv2.remap(lit, source_x - x0, source_y - y0, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
         for eye in rig.eyes:
             _draw_eye(region, lit, (x0, y0), source_x, source_y, eye, weights, expression.gaze)
-        self._draw_mouth(region, lit, active, strengths, weights)
+        self._draw_mouth(region, lit, active, strengths)
         picture[y0:y1, x0:x1] = region
         return picture
 
@@ -83,9 +85,7 @@ class MeshRenderer:
         lit: Image = cv2.multiply(patch, cv2.merge([gain, gain, gain]), scale=1 / 128)
         return lit
 
-    def _draw_mouth(
-        self, region: Image, lit: Image, active: NDArray[np.intp], strengths: Float32, weights: Float32
-    ) -> None:
+    def _draw_mouth(self, region: Image, lit: Image, active: NDArray[np.intp], strengths: Float32) -> None:
         """Draw the mouth into `region`: cavity, then jaw, then lower lip, then upper lip."""
         import cv2
 
@@ -94,10 +94,9 @@ class MeshRenderer:
         origin = (x0 - outer.x0, y0 - outer.y0)
         rows, columns = slice(origin[1], origin[1] + y1 - y0), slice(origin[0], origin[0] + x1 - x0)
 
-        jaw = strengths @ mouth.jaw[active]
-        picture = _shifted(mouth.inside, np.zeros(2, np.float32)).astype(np.float32)
-        jaw_part = _shifted(mouth.jaw_part, jaw).astype(np.float32)
-        picture = _over(picture, jaw_part[:, :, :3], jaw_part[:, :, 3] / 255)
+        picture = _shifted(mouth.inside, strengths @ mouth.skull[active]).astype(np.float32)
+        jaw_part = _shifted(mouth.jaw_part, strengths @ mouth.jaw[active]).astype(np.float32)
+        picture = _over(picture, jaw_part[:, :, :3], jaw_part[:, :, 3] / np.float32(255))
         for fields, mask in ((mouth.lower, mouth.lower_mask), (mouth.upper, mouth.upper_mask)):
             back = invert(np.tensordot(strengths, fields[active], axes=1), mouth.grid.step)
             source_x, source_y = _pixel_map(back, mouth.grid.step, (x0, y0))
@@ -115,7 +114,7 @@ def _pixel_map(back: Float32, step: int, origin: tuple[int, int]) -> tuple[Float
 
     rows, columns = back.shape[:2]
     # Nodes lie on whole pixels, not at the centres of cells, so cv2.resize would shift them: an affine map does not.
-    matrix = np.float32([[1 / step, 0, 0], [0, 1 / step, 0]])
+    matrix = np.array([[1 / step, 0, 0], [0, 1 / step, 0]], np.float32)
     size = ((columns - 1) * step, (rows - 1) * step)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     dense = cv2.warpAffine(back, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
@@ -125,14 +124,14 @@ def _pixel_map(back: Float32, step: int, origin: tuple[int, int]) -> tuple[Float
 
 
 def _over(below: Float32, above: Float32, alpha: Float32) -> Float32:
-    return below + (above - below) * alpha[:, :, None]
+    return np.asarray(below + (above - below) * alpha[:, :, None], np.float32)
 
 
 def _shifted(picture: NDArray[np.uint8], shift: Float32) -> NDArray[np.uint8]:
     """A picture moved by (x, y) pixels, its border repeated."""
     import cv2
 
-    matrix = np.float32([[1, 0, shift[0]], [0, 1, shift[1]]])
+    matrix = np.array([[1, 0, shift[0]], [0, 1, shift[1]]], np.float32)
     size = (picture.shape[1], picture.shape[0])
     moved: NDArray[np.uint8] = cv2.warpAffine(
         picture, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
@@ -142,16 +141,28 @@ def _shifted(picture: NDArray[np.uint8], shift: Float32) -> NDArray[np.uint8]:
 
 def lid_positions(eye: Eye, weights: Float32) -> tuple[Float32, Float32]:
     """Where the lids' edges go, (65,) `v` each in pixels: a blink closes, surprise opens wider than painted."""
-    raised = float(np.clip(eye.lower_close @ weights, -0.25, 0.6))
-    closed = float(np.clip(eye.upper_close @ weights, -0.6, 1.0))
-    closed = min(closed, 1.0 - max(raised, 0.0))
+    squint = _saturated(float(eye.upper_squint @ weights), 0.6, 0.35)
+    raised = _saturated(float(eye.lower_squint @ weights), 0.25, 0.4)
+    blink = float(np.clip(eye.blink @ weights, 0, 1))
+    # A blink takes the way that is left, so that a smiling eye and an open one both close just so.
+    closed = squint + blink * (0.9 - squint)
+    raised = raised + blink * (0.1 - raised)
     aperture = eye.lower - eye.upper
     profile = aperture / max(eye.aperture, 1e-6)
     # Closing is a share of this eye's own aperture; opening is measured by that of an eye at rest, so that
     # lowered lids can rise.
     down = closed * aperture if closed >= 0 else closed * eye.open_aperture * profile
     up = raised * aperture if raised >= 0 else raised * eye.open_aperture * profile
+    # The skin that a rising lid pushes together must find room: more would fold it over itself.
+    down = np.maximum(down, -_ROOM * (eye.upper - eye.above))
+    up = np.maximum(up, -_ROOM * (eye.below - eye.lower))
     return (eye.upper + down).astype(np.float32), (eye.lower - up).astype(np.float32)
+
+
+def _saturated(value: float, least: float, most: float) -> float:
+    """A value that never goes below -`least` or above `most`: motions of the skin narrow an eye, but do not shut it."""
+    bound = most if value > 0 else least
+    return bound * float(np.tanh(value / bound))
 
 
 def _draw_eye(
@@ -218,4 +229,4 @@ def _stretched(v: Float32, edge: Float32, rest: Float32, end: Float32) -> Float3
     moves as a whole, with its lashes, and the border shows no seam.
     """
     t = np.clip((v - end) / np.where(np.abs(edge - end) < 1e-3, 1e-3, edge - end), 0, 1)
-    return v + (rest - edge) * t * t * (3 - 2 * t)
+    return np.asarray(v + (rest - edge) * t * t * (3 - 2 * t), np.float32)

@@ -10,7 +10,7 @@ blendshapes; three more turn the head (yaw, pitch, roll, for one degree each).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,17 @@ from visavis.portrait.eyes import Eye, make_eye
 from visavis.portrait.fields import Grid, side_of, thin_plate_operator
 from visavis.portrait.mouth import Mouth, find_lip_line, lip_masks, mouth_box, paint_inside, read_palette
 from visavis.portrait.pose import similarity
-from visavis.portrait.topology import EYES, FACE_OVAL, IRISES, LIP_LOWER, LIP_UPPER, MESH_POINTS, RIGID
+from visavis.portrait.topology import (
+    EYES,
+    FACE_OVAL,
+    IRISES,
+    LIP_INNER_UPPER,
+    LIP_LOWER,
+    LIP_OUTER_UPPER,
+    LIP_UPPER,
+    MESH_POINTS,
+    RIGID,
+)
 from visavis.types import BLENDSHAPES, Expression, Face, Float32, Image
 
 __all__ = ["MOTIONS", "Rig", "make_rig", "motion_weights"]
@@ -43,6 +53,8 @@ _MAX_YAW: Final = 62.0
 _LID_MOTIONS: Final = tuple(
     index for index, name in enumerate(BLENDSHAPES) if name.startswith(("eyeBlink", "eyeWide", "eyeLook"))
 )
+_SKULL_MOTIONS: Final = tuple(range(len(BLENDSHAPES), MOTIONS))
+_JAW_MOTIONS: Final = tuple(index for index, name in enumerate(BLENDSHAPES) if name.startswith("jaw"))
 #: Lids move as eyes do, not as skin does: their points have no say in the field but for the corners.
 _LID_POINTS: Final = frozenset(
     point for upper, lower in EYES.values() for point in (*upper[1:-1], *lower[1:-1])
@@ -80,7 +92,13 @@ class Rig:
     @property
     def nbytes(self) -> int:
         """Bytes of all arrays but the painting itself."""
-        arrays = [self.fields, self.mouth.upper, self.mouth.lower, self.mouth.inside, self.mouth.jaw_part]
+        arrays: list[NDArray[Any]] = [
+            self.fields,
+            self.mouth.upper,
+            self.mouth.lower,
+            self.mouth.inside,
+            self.mouth.jaw_part,
+        ]
         arrays += [self.mouth.upper_mask, self.mouth.lower_mask, self.creases.maps]
         arrays += [array for eye in self.eyes for array in (eye.white, eye.iris)]
         return sum(array.nbytes for array in arrays)
@@ -126,33 +144,25 @@ def make_rig(painting: Image, face: Face, *, basis: Basis | None = None) -> Rig:
     moved = _project(basis, rotation, scale, upright)
     grid = _grid_around(points, face_width, painting.shape)
     line, gap = find_lip_line(painting, points)
-    upper, lower, sides = _two_sided_fields(points, moved, grid, line, face_width)
-    fade = _fade(points, grid, face_width)
-    upper *= fade[None, :, :, None]
-    lower *= fade[None, :, :, None]
-    sides = sides[None, :, :, None]
-    fields = lower + (upper - lower) * sides
-
+    fields = _face_fields(points, moved, grid, line, face_width)
     mouth_rows, mouth_columns = grid.part(mouth_box(points))
     mouth_grid = grid.crop(mouth_rows, mouth_columns)
-    part = (slice(None), mouth_rows, mouth_columns)
-    layer_sides = _layer_sides(line, mouth_grid)
-    upper, lower = upper[part], lower[part]
-    jaw_points = [152, 175, 199, 200, 148, 377]
+    upper, lower = _lip_fields(points, moved, mouth_grid, line, fields[:, mouth_rows, mouth_columns], face_width)
     mouth_width = float(np.linalg.norm(line[-1] - line[0]))
     upper_mask, lower_mask = lip_masks(line, mouth_grid, mouth_width)
     palette = read_palette(painting, points)
-    inside, jaw_part = paint_inside(line, mouth_grid, palette, grain=_grain(painting, points))
+    inside, jaw_part = paint_inside(line, mouth_grid, palette, face_width=face_width, grain=_grain(painting, points))
     mouth = Mouth(
         grid=mouth_grid,
         line=line,
-        upper=(lower + (upper - lower) * layer_sides[0][None, :, :, None]).astype(np.float32),
-        lower=(lower + (upper - lower) * layer_sides[1][None, :, :, None]).astype(np.float32),
+        upper=upper.astype(np.float32),
+        lower=lower.astype(np.float32),
         upper_mask=upper_mask,
         lower_mask=lower_mask,
         inside=inside,
         jaw_part=jaw_part,
-        jaw=moved[:, jaw_points].mean(axis=1).astype(np.float32),
+        skull=_bone(moved, _SKULL_MOTIONS, 0),
+        jaw=_bone(moved, _SKULL_MOTIONS + _JAW_MOTIONS, 152),
         gap=gap,
     )
     return Rig(
@@ -180,6 +190,13 @@ def _angles(rotation: Array) -> tuple[float, float, float]:
     pitch = np.degrees(np.arcsin(np.clip(forward[1], -1, 1)))
     roll = np.degrees(np.arctan2(up[0], up[1]))
     return float(yaw), float(pitch), float(roll)
+
+
+def _bone(moved: Array, motions: tuple[int, ...], point: int) -> Float32:
+    """How a bone moves, (55, 2): as the skin over it does, but for the motions that move the skin alone."""
+    table = np.zeros((len(moved), 2), np.float32)
+    table[list(motions)] = moved[list(motions), point]
+    return table
 
 
 def _project(basis: Basis, rotation: Array, scale: float, upright: Array) -> Array:
@@ -210,50 +227,97 @@ def _grid_around(points: Array, face_width: float, shape: tuple[int, ...]) -> Gr
     return Grid(int(x0), int(y0), step, columns, rows)
 
 
-def _two_sided_fields(
-    points: Array, moved: Array, grid: Grid, line: Float32, face_width: float
-) -> tuple[Array, Array, Array]:
-    """Fields as the upper and as the lower lip would have them, (55, rows, columns, 2) each, and each node's side."""
+def _face_fields(points: Array, moved: Array, grid: Grid, line: Float32, face_width: float) -> Array:
+    """The motions of the whole face, (55, rows, columns, 2): smooth but for a jump across the lips.
+
+    Each node blends the field as the points without the lower lip give it, and without the upper one, by its side.
+    """
     nodes = grid.nodes().reshape(-1, 2).astype(np.float64)
     centre = points[:MESH_POINTS].mean(axis=0)
     radius = np.linalg.norm(points[list(FACE_OVAL)] - centre, axis=1).max() + 0.45 * face_width
     angles = np.linspace(0, 2 * np.pi, 24, endpoint=False)
     still = centre + radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    fields = []
-    for excluded in (set(LIP_LOWER), set(LIP_UPPER)):
-        members = [p for p in range(MESH_POINTS) if p not in excluded and p not in _LID_POINTS]
-        members = _apart(points, members, 0.004 * face_width)
-        centres = np.concatenate([points[members], still])
-        operator = thin_plate_operator(centres, nodes, smoothing=(0.004 * face_width) ** 2)
-        values = moved[:, members].transpose(1, 0, 2).reshape(len(members), -1)
+    skin = [point for point in range(MESH_POINTS) if point not in _LID_POINTS]
+    upper, lower = (
+        _spread(points, moved, [point for point in skin if point not in other], nodes, face_width, still=still)
+        for other in (frozenset(LIP_LOWER), frozenset(LIP_UPPER))
+    )
+    sides = _smooth_step((side_of(line.astype(np.float64), nodes) - 0.15) / 0.7)
+    fields = (lower + (upper - lower) * sides[:, None]).reshape(MOTIONS, grid.rows, grid.columns, 2)
+    return np.asarray(fields * _fade(points, grid, face_width)[None, :, :, None])
+
+
+def _lip_fields(
+    points: Array, moved: Array, grid: Grid, line: Float32, base: Array, face_width: float
+) -> tuple[Array, Array]:
+    """The motions of the upper and of the lower layer of the mouth, (55, rows, columns, 2) each.
+
+    Each layer knows only the points on its own side of the lips, so that it goes on smoothly across the cut and no
+    place is reached from two sides; beyond the corners, and towards the borders, it is the field of the whole face.
+    """
+    nodes = grid.nodes().reshape(-1, 2).astype(np.float64)
+    mesh = points[:MESH_POINTS]
+    depth = _depth_below(line, mesh)
+    skin = frozenset(range(MESH_POINTS)) - _LID_POINTS
+    near = np.linalg.norm(mesh - line.mean(axis=0), axis=1) < 1.6 * np.linalg.norm(line[-1] - line[0])
+    corners = {LIP_INNER_UPPER[0], LIP_INNER_UPPER[-1], LIP_OUTER_UPPER[0], LIP_OUTER_UPPER[-1]}
+    above = (skin & set(np.flatnonzero(near & (depth < 0)).tolist()) | set(LIP_UPPER)) - set(LIP_LOWER) | corners
+    below = (skin & set(np.flatnonzero(near & (depth > 0)).tolist()) | set(LIP_LOWER)) - set(LIP_UPPER) | corners
+    share = _near_cut(line, grid)[None, :, :, None]
+    layers = []
+    for members in (above, below):
+        field = _spread(points, moved, sorted(members), nodes, face_width).reshape(base.shape)
+        layers.append(base + (field - base) * share)
+    return layers[0], layers[1]
+
+
+def _spread(
+    points: Array, moved: Array, members: list[int], nodes: Array, face_width: float, *, still: Array | None = None
+) -> Array:
+    """Carry the motions of some points of the mesh to `nodes`, (55, N, 2); `still` are places that never move."""
+    members = _apart(points, members, 0.004 * face_width)
+    values = moved[:, members].transpose(1, 0, 2).reshape(len(members), -1)
+    centres = points[members]
+    if still is not None:
+        centres = np.concatenate([centres, still])
         values = np.concatenate([values, np.zeros((len(still), values.shape[1]))])
-        field = (operator @ values).reshape(grid.rows, grid.columns, MOTIONS, 2)
-        fields.append(np.ascontiguousarray(field.transpose(2, 0, 1, 3)))
-    sides = _sharpen(side_of(line.astype(np.float64), nodes)).reshape(grid.rows, grid.columns)
-    return fields[0], fields[1], sides
+    operator = thin_plate_operator(centres, nodes, smoothing=(0.004 * face_width) ** 2)
+    return np.ascontiguousarray((operator @ values).reshape(len(nodes), MOTIONS, 2).transpose(1, 0, 2))
 
 
-def _layer_sides(line: Float32, grid: Grid) -> tuple[Array, Array]:
-    """The share of the upper field in each layer: a layer goes on across the cut as it was before it."""
-    nodes = grid.nodes().astype(np.float64)
-    flat = nodes.reshape(-1, 2)
+def _depth_below(line: Float32, places: Array) -> Array:
+    """How far places lie below the lips (negative above); beyond the corners the line goes straight on."""
     axis = (line[-1] - line[0]) / np.linalg.norm(line[-1] - line[0])
     down = np.array([-axis[1], axis[0]])
-    along, across = (flat - line[0]) @ axis, (flat - line[0]) @ down
-    depth = across - np.interp(along, (line - line[0]) @ axis, (line - line[0]) @ down)
-    mirrored = flat - 2 * depth[:, None] * down
-    own = _sharpen(side_of(line.astype(np.float64), flat))
-    other = _sharpen(side_of(line.astype(np.float64), mirrored))
-    shape = nodes.shape[:2]
-    upper = np.where(depth <= 0, own, np.maximum(own, other)).reshape(shape)
-    lower = np.where(depth > 0, own, np.minimum(own, other)).reshape(shape)
-    return upper, lower
+    relative = line - line[0]
+    return np.asarray(
+        (places - line[0]) @ down - np.interp((places - line[0]) @ axis, relative @ axis, relative @ down)
+    )
+
+
+def _near_cut(line: Float32, grid: Grid) -> Array:
+    """1 between the corners of the mouth, 0 beyond them and towards the borders of `grid`, (rows, columns).
+
+    There is a cut only between the corners; the whole face moves as one everywhere else.
+    """
+    nodes = grid.nodes().astype(np.float64)
+    axis = line[-1] - line[0]
+    width = np.linalg.norm(axis)
+    along = (nodes - line.mean(axis=0)) @ (axis / width) / (width / 2)
+    inside = _smooth_step((1.16 - np.abs(along)) / 0.16)
+    x0, y0, x1, y1 = grid.box
+    border = np.minimum.reduce([nodes[:, :, 0] - x0, x1 - nodes[:, :, 0], nodes[:, :, 1] - y0, y1 - nodes[:, :, 1]])
+    return inside * _smooth_step(border / (0.12 * width))
+
+
+def _smooth_step(t: Array) -> Array:
+    t = np.clip(t, 0, 1)
+    return np.asarray(t * t * (3 - 2 * t))
 
 
 def _sharpen(side: Array) -> Array:
     """Let each side be wholly itself well before the cut is reached."""
-    t = np.clip((side - 0.15) / 0.7, 0, 1)
-    return np.asarray(t * t * (3 - 2 * t))
+    return _smooth_step((side - 0.15) / 0.7)
 
 
 def _apart(points: Array, members: list[int], distance: float) -> list[int]:
