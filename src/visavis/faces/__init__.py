@@ -8,17 +8,26 @@ boxes alone      create_detector             four detectors behind one protocol
 from __future__ import annotations
 
 from visavis.faces.cascade import FaceFinder, find_faces, find_sitter
+from visavis.faces.crop import CropSpec, crop_face, to_input
 from visavis.faces.detect import DETECTORS, Detector, create_detector
 from visavis.faces.landmarks import Landmarker
+from visavis.faces.lead import LEAD_POLICIES, LeadPolicy
 from visavis.faces.pyramid import PyramidDetector
+from visavis.faces.track import Tracker
 
 __all__ = [
     "DETECTORS",
+    "LEAD_POLICIES",
+    "CropSpec",
     "Detector",
     "FaceFinder",
     "Landmarker",
+    "LeadPolicy",
     "PyramidDetector",
+    "Tracker",
     "create_detector",
+    "crop_face",
     "find_faces",
     "find_sitter",
+    "to_input",
 ]

@@ -17,6 +17,7 @@ import numpy as np
 from visavis.assets import AssetStore
 from visavis.errors import NoFaceError
 from visavis.faces.boxes import iou
+from visavis.faces.crop import eye_roll
 from visavis.faces.detect import Detector, check_image, create_detector
 from visavis.faces.landmarks import Landmarker, keypoints_of, landmark_box
 from visavis.faces.patch import Patch, cut_patch
@@ -37,7 +38,7 @@ _MIN_AGREEMENT: Final = 0.4
 #: true ones 0.21 and more.
 _WITNESS_SIZE: Final = 224
 _WITNESS_SCORE: Final = 0.2
-#: A picture that lies on its side is rare; what is found in it must be surer, and larger: this share of the shorter side.
+#: A picture that lies on its side is rare; what is found in it must be surer, and larger: so much of the shorter side.
 _WITNESS_SCORE_TURNED: Final = 0.5
 _MIN_SHARE_TURNED: Final = 0.08
 #: A face without landmarks has only the detector's word for it, so that word must be stronger: hands and sleeves in
@@ -156,7 +157,7 @@ class FaceFinder:
 
     def _witnessed(self, image: Image, face: Face, *, least: float) -> bool:
         side = 2 * max(face.width, face.height)
-        patch = cut_patch(image, center=face.center, side=side, size=_WITNESS_SIZE, angle=_roll(face))
+        patch = cut_patch(image, center=face.center, side=side, size=_WITNESS_SIZE, angle=eye_roll(face))
         return any(
             seen.score >= least
             and float(iou(_box_in_picture(seen, patch)[None], face.box[None])[0, 0]) >= _MIN_AGREEMENT
@@ -223,19 +224,8 @@ def find_sitter(image: Image, *, assets: AssetStore, detector: str | None = None
     return sitter
 
 
-def _roll(face: Face) -> float:
-    """How far the line of the eyes is turned in the picture, in radians, clockwise as seen; 0 where it is unknown."""
-    if face.keypoints is None:
-        return 0.0
-    across = face.keypoints[1] - face.keypoints[0]
-    # In a profile both eyes fall together and their direction means nothing.
-    if float(np.hypot(*across)) < 0.15 * face.width:
-        return 0.0
-    return float(np.arctan2(across[1], across[0]))
-
-
 def _close_ups(image: Image, proposal: Face) -> Iterator[Patch]:
-    side, angle = max(proposal.width, proposal.height), _roll(proposal)
+    side, angle = max(proposal.width, proposal.height), eye_roll(proposal)
     for factor in _CLOSE_UPS:
         yield cut_patch(image, center=proposal.center, side=side * factor, size=_PATCH_SIZE, angle=angle)
 
