@@ -1,0 +1,116 @@
+"""A film of a person who drives a portrait: each frame read, steadied, and told as difference from the person's rest."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+
+from visavis.assets import AssetStore
+from visavis.errors import NoFaceError
+from visavis.portrait.passage import Timeline, relative_to_rest
+from visavis.types import Expression, Float32, Reading
+
+__all__ = ["read_driver", "steadied"]
+
+#: How much of the driver's head turn the portrait takes over: a painted head has no other side to show.
+_SWAY_SHARE: Final = 0.35
+
+
+def read_driver(
+    path: str | os.PathLike[str],
+    *,
+    assets: AssetStore,
+    from_rest: bool = True,
+    sway: bool = False,
+    on_start: Callable[[int | None], None] | None = None,
+    on_frame: Callable[[], None] | None = None,
+) -> Timeline:
+    """Read the expression of the person in a video, frame by frame.
+
+    Args:
+        path: of the video.
+        assets: where the models come from.
+        from_rest: give differences from the person's own resting face, `visavis.portrait.passage.relative_to_rest`.
+        sway: let the head turn, a third as far as the driver's.
+        on_start: is told how many frames the file announces, or None.
+        on_frame: is called after each frame.
+
+    Returns:
+        One entry a frame at the frame's own time, without gaps; with several people, the one who leads at first is
+        followed.
+
+    Raises:
+        InputError: the video cannot be read; NoFaceError when nobody is in it.
+        AssetError, ModelError: a model cannot be had or used.
+    """
+    from visavis.reading import Reader
+    from visavis.sources import VideoSource
+
+    times: list[float] = []
+    expressions: list[Expression | None] = []
+    lead: int | None = None
+    with VideoSource(path) as video, Reader(assets, smoothing=None, name_emotions=False) as reader:
+        if on_start is not None:
+            on_start(video.count())
+        for frame in video:
+            readings = reader.read_frame(frame)
+            reading = _of_lead(readings, lead)
+            if reading is not None:
+                lead = reading.face.track_id
+            times.append(frame.time_s)
+            expressions.append(None if reading is None else reading.expression)
+            if on_frame is not None:
+                on_frame()
+    timeline = Timeline(tuple(times), tuple(expressions))
+    if not timeline.seen:
+        raise NoFaceError(
+            f"no face was found in {os.fspath(path)}; expected a video of a person who looks at the camera"
+        )
+    timeline = steadied(timeline)
+    if from_rest:
+        timeline = relative_to_rest(timeline)
+    share = np.float32(_SWAY_SHARE if sway else 0)
+    turned = [item and replace(item, sway=item.sway * share) for item in timeline.expressions]
+    return Timeline(timeline.times_s, tuple(turned)).filled()
+
+
+def steadied(timeline: Timeline) -> Timeline:
+    """The same without the trembling of the measurement, and without delay.
+
+    A film is known as a whole, so the 1 Euro filter runs over it forwards and backwards and the mean of both is taken:
+    what one is late, the other is early.
+    """
+    from visavis.reading import OneEuro
+
+    seen = [(time_s, item) for time_s, item in zip(timeline.times_s, timeline.expressions, strict=True) if item]
+    if not seen:
+        return timeline
+    values: Float32 = np.stack([np.concatenate([item.weights, item.gaze, item.sway / 30]) for _, item in seen])
+    times = np.array([time_s for time_s, _ in seen])
+    gaps = np.diff(times, prepend=times[0])
+    forwards, backwards = OneEuro(min_cutoff_hz=3.0), OneEuro(min_cutoff_hz=3.0)
+    ahead = [forwards.step(value, float(gap)) for value, gap in zip(values, gaps, strict=True)]
+    gaps_back = np.diff(times[::-1], prepend=times[-1])
+    back = [backwards.step(value, float(-gap)) for value, gap in zip(values[::-1], gaps_back, strict=True)]
+    mean = (np.stack(ahead) + np.stack(back[::-1])) / 2
+    count = len(seen[0][1].weights)
+    smooth = iter(
+        Expression(
+            np.clip(row[:count], 0, 1).astype(np.float32),
+            np.clip(row[count : count + 2], -1, 1).astype(np.float32),
+            (row[count + 2 :] * 30).astype(np.float32),
+        )
+        for row in mean
+    )
+    return Timeline(timeline.times_s, tuple(item and next(smooth) for item in timeline.expressions))
+
+
+def _of_lead(readings: tuple[Reading, ...], lead: int | None) -> Reading | None:
+    for reading in readings:
+        if lead is not None and reading.face.track_id == lead:
+            return reading
+    return max(readings, key=lambda reading: reading.face.area, default=None)

@@ -1,0 +1,361 @@
+"""Portraits by name: those that ship with Visavis, those that a user added, and in development the shared ones.
+
+    image, face, rig = open_portrait("bridgewater-madonna", assets=AssetStore())
+
+A name is looked for among the added portraits, the built-in ones that are here, the shared ones (`VISAVIS_SHARED`, by
+file name or its unique ending), and the built-in ones that must be fetched, in this order. A path to a picture file
+works wherever a name does.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Literal, NamedTuple
+
+from visavis.assets import AssetStore
+from visavis.errors import InputError, NoFaceError, OutputError, RigError
+from visavis.images import IMAGE_SUFFIXES, read_image
+from visavis.portrait.rig import Rig, make_rig
+from visavis.types import Face, Image
+
+__all__ = ["DEFAULT_PORTRAIT", "Gallery", "OpenPortrait", "Portrait", "choose_sitter", "open_portrait"]
+
+#: The portrait that needs nothing but a package index.
+DEFAULT_PORTRAIT: Final = "bridgewater-madonna"
+
+Origin = Literal["built-in", "added", "shared", "file"]
+
+_NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
+_CARD: Final = "portrait.json"
+#: Names that a file system keeps for itself; data folders get carried about between machines.
+_RESERVED: Final = frozenset({"con", "prn", "aux", "nul"})
+#: Two faces whose sizes differ by less than this share are two sitters, and somebody must choose. Of the Madonnas with
+#: child looked at, the child's face reaches 0.83 of the mother's.
+_SAME_SIZE: Final = 0.86
+#: A face without landmarks (a profile) is the sitter when it is so many times as large as the next, by area.
+_CLEARLY_LARGER: Final = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class Portrait:
+    """One portrait of the gallery.
+
+    Attributes:
+        name: how it is asked for; of a file, its path.
+        origin: `built-in`, `added`, `shared` or `file`.
+        path: the picture file, or None when it has not been fetched yet.
+        title, artist, year, museum, licence: for people; "" where unknown.
+        face: which face is the sitter's, 1 for the biggest, or None where nobody chose.
+    """
+
+    name: str
+    origin: Origin
+    path: Path | None
+    title: str = ""
+    artist: str = ""
+    year: str = ""
+    museum: str = ""
+    licence: str = ""
+    face: int | None = None
+
+
+class OpenPortrait(NamedTuple):
+    """A portrait ready to play: the painting (H, W, 3) uint8 RGB, its sitter's face, and the rig."""
+
+    image: Image
+    face: Face
+    rig: Rig
+
+
+def _default_folder() -> Path:
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("visavis")) / "portraits"
+
+
+@dataclass(frozen=True, slots=True)
+class Gallery:
+    """All portraits that can be asked for by name. Building one reads nothing.
+
+    Args:
+        assets: where the built-in portraits come from.
+        folder: where added portraits are kept; None for the user's data folder.
+        shared: root of the shared material; None for `VISAVIS_SHARED`.
+
+    >>> "bridgewater-madonna" in [portrait.name for portrait in Gallery(AssetStore()).entries()]
+    True
+    """
+
+    assets: AssetStore = field(default_factory=AssetStore)
+    folder: Path | None = None
+    shared: Path | None = None
+
+    def entries(self) -> tuple[Portrait, ...]:
+        """Every portrait that has a name: built-in, then added, then shared; never fetches.
+
+        Raises:
+            AssetError: a local file of a built-in portrait is not the genuine one.
+        """
+        return (*self._builtin(), *self._added(), *self._of_shared())
+
+    def find(self, name: str | os.PathLike[str], *, fetch: bool = True) -> Portrait:
+        """The portrait of that name or path, with its picture file.
+
+        Args:
+            name: a name, or the path of a picture file.
+            fetch: bring a built-in portrait that is not here yet; otherwise its `path` is None.
+
+        Raises:
+            InputError: there is none; the message lists what there is.
+            AssetError: a built-in portrait cannot be fetched, or is not genuine.
+        """
+        text = os.fspath(name)
+        path = Path(text)
+        if isinstance(name, os.PathLike) or path.suffix.lower() in IMAGE_SUFFIXES or len(path.parts) > 1:
+            if not path.is_file():
+                raise InputError(f"{text} is not a file; expected a picture, or a name of: visavis portrait list")
+            return Portrait(text, "file", path)
+        for portrait in self._added():
+            if portrait.name == text:
+                return portrait
+        builtin = {portrait.name: portrait for portrait in self._builtin()}
+        if text in builtin and builtin[text].path is not None:
+            return builtin[text]
+        matches = [portrait for portrait in self._of_shared() if _ends_with(portrait.name, text)]
+        exact = [portrait for portrait in matches if portrait.name == text]
+        if exact or len(matches) == 1:
+            return (exact or matches)[0]
+        if text in builtin:
+            return self.fetch(text) if fetch else builtin[text]
+        if matches:
+            raise InputError(
+                f"{text!r} may be {', '.join(portrait.name for portrait in matches)}; give more of the name"
+            )
+        if path.is_file():
+            return Portrait(text, "file", path)
+        known = ", ".join([portrait.name for portrait in (*self._added(), *builtin.values())])
+        raise InputError(f"there is no portrait {text!r} and no such file; by name there are: {known}")
+
+    def fetch(self, name: str) -> Portrait:
+        """Bring a built-in portrait to this machine, verified.
+
+        Raises:
+            InputError: no built-in portrait has that name.
+            AssetError: it cannot be fetched, or is not genuine.
+        """
+        names = [portrait.name for portrait in self._builtin()]
+        if name not in names:
+            raise InputError(f"there is no built-in portrait {name!r}; there are: {', '.join(names)}")
+        self.assets.path(name)
+        return next(portrait for portrait in self._builtin() if portrait.name == name)
+
+    def add(
+        self, picture: Path, *, name: str, title: str = "", artist: str = "", face: int | None = None
+    ) -> tuple[Portrait, Rig]:
+        """Copy a picture into the gallery, once it is sure that it can be rigged.
+
+        Args:
+            picture: the file; it is copied as it is, byte for byte.
+            name: small letters, digits, `-`, `_` and `.`, at most 64.
+            title: for people.
+            artist: for people.
+            face: which face is the sitter's, 1 for the biggest; None where there is no doubt.
+
+        Returns:
+            The portrait and its rig.
+
+        Raises:
+            InputError: the name is not plain or is taken, the picture cannot be read or rigged (RigError, NoFaceError).
+            OutputError: the data folder cannot be written.
+        """
+        if not _NAME.fullmatch(name) or name.split(".")[0] in _RESERVED:
+            raise InputError(
+                f"{name!r} cannot be a portrait's name: expected small letters, digits, '-', '_' or '.', at most 64, "
+                "with a letter or digit at both ends, such as mona-lisa"
+            )
+        if Path(name).suffix in IMAGE_SUFFIXES:
+            raise InputError(f"{name!r} looks like a file; leave out {Path(name).suffix}")
+        if any(portrait.name == name for portrait in (*self._builtin(), *self._added())):
+            raise InputError(f"there is a portrait {name!r} already; choose another name, or remove it first")
+        rig = open_portrait(picture, assets=self.assets, face=face, gallery=self).rig
+        target = self._root() / name
+        temporary = target.with_name(f".{name}.{secrets.token_hex(4)}.part")
+        suffix = picture.suffix.lower() if picture.suffix.lower() in IMAGE_SUFFIXES else ".png"
+        card = {"file": f"painting{suffix}", "title": title or picture.stem, "artist": artist, "face": face}
+        try:
+            temporary.mkdir(parents=True)
+            shutil.copyfile(picture, temporary / f"painting{suffix}")
+            (temporary / _CARD).write_text(json.dumps(card, ensure_ascii=False, indent=1), encoding="utf-8")
+            # A folder takes its name in one step, with the picture and the card in it, or not at all.
+            temporary.rename(target)
+        except OSError as error:
+            raise OutputError(
+                f"cannot add to {self._root()}: {error.strerror or error}; check its permissions"
+            ) from error
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+        return self.find(name), rig
+
+    def remove(self, name: str) -> None:
+        """Take an added portrait out of the gallery; its copy is deleted.
+
+        Raises:
+            InputError: no added portrait has that name.
+            OutputError: the data folder cannot be written.
+        """
+        if name not in [portrait.name for portrait in self._added()]:
+            raise InputError(f"{name!r} is no added portrait; only those can be removed (see: visavis portrait list)")
+        target = self._root() / name
+        leaving = target.with_name(f".{name}.{secrets.token_hex(4)}.part")
+        try:
+            target.rename(leaving)
+            shutil.rmtree(leaving)
+        except OSError as error:
+            raise OutputError(f"cannot remove {target}: {error.strerror or error}; check its permissions") from error
+
+    def _root(self) -> Path:
+        return self.folder or _default_folder()
+
+    def _builtin(self) -> tuple[Portrait, ...]:
+        return tuple(
+            Portrait(
+                name=asset.name,
+                origin="built-in",
+                path=self.assets.find(asset.name),
+                title=asset.title,
+                artist=asset.artist,
+                year=asset.year,
+                museum=asset.museum,
+                licence=asset.licence,
+            )
+            for asset in self.assets.entries()
+            if asset.kind == "artwork"
+        )
+
+    def _added(self) -> tuple[Portrait, ...]:
+        root = self._root()
+        if not root.is_dir():
+            return ()
+        return tuple(
+            _read_card(path) for path in sorted(root.glob(f"*/{_CARD}")) if not path.parent.name.startswith(".")
+        )
+
+    def _of_shared(self) -> tuple[Portrait, ...]:
+        root = self.shared or (Path(os.environ["VISAVIS_SHARED"]) if os.environ.get("VISAVIS_SHARED") else None)
+        if root is None:
+            return ()
+        pictures = sorted((root / "data" / "portraits" / "images").glob("*"))
+        return tuple(
+            Portrait(path.stem, "shared", path, title=_spaced(path.stem.split("__")[-1]), artist=_artist(path.stem))
+            for path in pictures
+            if path.suffix.lower() in IMAGE_SUFFIXES
+        )
+
+
+def choose_sitter(faces: Sequence[Face], *, number: int | None = None, name: str = "the picture") -> Face:
+    """The face that a portrait is of.
+
+    Args:
+        faces: what was found, biggest first; faces without landmarks among them.
+        number: which one, 1 for the biggest; None chooses the biggest where it is clearly the sitter.
+        name: of the picture, for messages.
+
+    Raises:
+        NoFaceError: there is no face, or the sitter's shows too little for landmarks.
+        RigError: two faces are about as big, or there are not so many faces.
+    """
+    if not faces:
+        raise NoFaceError(f"no face was found in {name}; expected a portrait seen from the front or in three quarters")
+    if number is not None:
+        if not 1 <= number <= len(faces):
+            raise RigError(f"there is no face {number} in {name}; {_listed(faces)}")
+        sitter = faces[number - 1]
+    else:
+        sitter = faces[0]
+        meshed = [face for face in faces if face.landmarks is not None]
+        if sitter.landmarks is None and meshed and sitter.area < _CLEARLY_LARGER * meshed[0].area:
+            sitter = meshed[0]
+        rivals = [face for face in meshed if face is not sitter and face.area > _SAME_SIZE**2 * sitter.area]
+        if rivals and sitter.landmarks is not None:
+            raise RigError(f"{name} shows several people of one size, {_listed(faces)}; choose with --face")
+    if sitter.landmarks is None:
+        x, y = sitter.center
+        raise NoFaceError(
+            f"the face at ({x:.0f}, {y:.0f}) in {name}, {sitter.width:.0f} pixels wide, shows too little of itself: "
+            "a true profile, a covered face or a very faint one; expected both eyes to be visible"
+        )
+    return sitter
+
+
+def open_portrait(
+    name: str | os.PathLike[str], *, assets: AssetStore, face: int | None = None, gallery: Gallery | None = None
+) -> OpenPortrait:
+    """Read a portrait, find its sitter and rig it.
+
+    Args:
+        name: of a portrait of the gallery, or the path of a picture file.
+        assets: where models and built-in portraits come from.
+        face: which face, 1 for the biggest; None for the one chosen when the portrait was added, or the biggest.
+        gallery: None for the user's own.
+
+    Raises:
+        InputError: no such portrait or picture; NoFaceError or RigError with the reason when it cannot be rigged.
+        AssetError: a model or the portrait cannot be had.
+
+    >>> image, face, rig = open_portrait("bridgewater-madonna", assets=AssetStore())   # doctest: +SKIP
+    """
+    from visavis.faces import find_faces
+
+    portrait = (gallery or Gallery(assets)).find(name)
+    assert portrait.path is not None  # `find` fetches
+    image = read_image(portrait.path)
+    faces = find_faces(image, assets=assets, require_landmarks=False)
+    sitter = choose_sitter(faces, number=face or portrait.face, name=portrait.name)
+    return OpenPortrait(image, sitter, make_rig(image, sitter))
+
+
+def _listed(faces: Sequence[Face]) -> str:
+    places = [
+        f"{number}: {face.width:.0f} pixels wide at ({face.center[0]:.0f}, {face.center[1]:.0f})"
+        for number, face in enumerate(faces, start=1)
+    ]
+    return f"the faces are {'; '.join(places)}"
+
+
+def _read_card(path: Path) -> Portrait:
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+        picture = path.parent / str(card["file"])
+        number = card.get("face")
+        return Portrait(
+            name=path.parent.name,
+            origin="added",
+            path=picture,
+            title=str(card.get("title", "")),
+            artist=str(card.get("artist", "")),
+            face=None if number is None else int(number),
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(
+            f"{path} is damaged ({error}); remove the folder {path.parent} and add the portrait again"
+        ) from None
+
+
+def _ends_with(stem: str, name: str) -> bool:
+    """Whether `name` is a stem or its ending after a break, as `mona-lisa` is of `leonardo-da-vinci__mona-lisa`."""
+    return stem == name or (stem.endswith(name) and stem[-len(name) - 1] in "-_")
+
+
+def _spaced(slug: str) -> str:
+    return " ".join(word.capitalize() for word in slug.split("-"))
+
+
+def _artist(stem: str) -> str:
+    return _spaced(stem.split("__")[0]) if "__" in stem else ""

@@ -1,0 +1,255 @@
+"""Timed passages between expressions: what the portrait does at each moment of a film.
+
+    passage = emotion_passage(emotion_preset("joy"), duration_s=4.0)
+    frames = [renderer.render(passage.at(time_s)) for time_s in passage.frame_times(25)]
+
+A face does not go from one expression to the next along a straight line. It starts and stops gently, rises faster than it
+falls, moves the eyes and brows a little before the mouth, and blinks on the way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.types import BLENDSHAPE_INDEX, BLENDSHAPES, Expression, Float32
+
+__all__ = ["Key", "Passage", "Timeline", "emotion_passage", "relative_to_rest", "tour"]
+
+#: Seconds that a felt smile takes to rise and to fade: onsets last 0.4 to 0.7 s, offsets are slower (K. Schmidt,
+#: J. Cohn, Y. Tian, "Signal characteristics of spontaneous facial expressions", Biological Psychology 65, 2003).
+ONSET_S: Final = 0.55
+OFFSET_S: Final = 0.95
+#: By how much eyes and brows go before the rest, in seconds.
+_LEAD_S: Final = 0.06
+#: A blink closes faster than it opens and lasts about a fifth of a second (VanderWerf et al., J. Neurophysiology 89,
+#: 2003).
+_BLINK_CLOSE_S: Final = 0.08
+_BLINK_OPEN_S: Final = 0.16
+_BLINKS: Final = [BLENDSHAPE_INDEX["eyeBlinkLeft"], BLENDSHAPE_INDEX["eyeBlinkRight"]]
+_UPPER_FACE: Final = np.array([name.startswith(("brow", "eye")) for name in BLENDSHAPES])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Key:
+    """An expression that is reached at `time_s` seconds."""
+
+    time_s: float
+    expression: Expression
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Passage:
+    """Expressions reached one after the other.
+
+    Between two keys every weight moves along a minimum-jerk curve, 10 t^3 - 15 t^4 + 6 t^5 (T. Flash, N. Hogan, "The
+    coordination of arm movements", J. Neuroscience 5, 1985), at rest at both.
+
+    Attributes:
+        keys: at least one, their times rising.
+        duration_s: how long the passage lasts, at least to the last key.
+        blinks_s: when a blink begins.
+
+    Raises:
+        ValueError: no key, or times that do not rise.
+    """
+
+    keys: tuple[Key, ...]
+    duration_s: float
+    blinks_s: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        times = [key.time_s for key in self.keys]
+        if not times or any(later <= earlier for earlier, later in zip(times, times[1:], strict=False)):
+            raise ValueError(f"a passage needs keys whose times rise, not {times}")
+        if self.duration_s < times[-1]:
+            raise ValueError(f"a passage of {self.duration_s} s must last to its last key, at {times[-1]} s")
+
+    def at(self, time_s: float) -> Expression:
+        """The expression at a time; before the first key and after the last, theirs."""
+        below = self._between(time_s)
+        above = self._between(time_s + _LEAD_S)
+        weights = np.where(_UPPER_FACE, above.weights, below.weights).astype(np.float32)
+        lids = max((_blink(time_s - start) for start in self.blinks_s), default=0.0)
+        if lids > 0:
+            # What squints or widens gives way to the blink as far as the lids are closed.
+            weights[_BLINKS] = np.maximum(weights[_BLINKS], lids)
+        return Expression(weights, above.gaze, below.sway)
+
+    def frame_times(self, frames_per_second: float) -> NDArray[np.float64]:
+        """When to draw, in seconds: the first frame at 0, none at or after the end."""
+        count = max(round(self.duration_s * frames_per_second), 1)
+        return np.asarray(np.arange(count) / frames_per_second, np.float64)
+
+    def _between(self, time_s: float) -> Expression:
+        times = [key.time_s for key in self.keys]
+        place = int(np.searchsorted(times, time_s, side="right"))
+        if place == 0 or place == len(times):
+            return self.keys[min(place, len(times) - 1)].expression
+        start, end = self.keys[place - 1], self.keys[place]
+        t = (time_s - start.time_s) / (end.time_s - start.time_s)
+        return start.expression.mix(end.expression, t * t * t * (10 - 15 * t + 6 * t * t))
+
+
+def emotion_passage(expression: Expression, *, duration_s: float = 4.0) -> Passage:
+    """From rest to an expression, a while there, and back to rest, with human timing.
+
+    The onset takes half a second and the offset about one; what is left of `duration_s` is rest at both ends and the
+    apex between. A shorter film than these need is played faster as a whole.
+
+    Raises:
+        ValueError: a duration that is not above 0.
+    """
+    if not duration_s > 0:
+        raise ValueError(f"a passage must last longer than 0 seconds, not {duration_s}")
+    # The shortest that still holds its apex for as long as it rises.
+    pace = min(1.0, duration_s / (ONSET_S + OFFSET_S + ONSET_S + 0.4))
+    onset, offset = ONSET_S * pace, OFFSET_S * pace
+    free = duration_s - onset - offset
+    before, after = 0.12 * free, 0.2 * free
+    # The apex is not frozen: it sinks a little before it fades.
+    apex_end = duration_s - after - offset
+    keys = (
+        Key(before, Expression()),
+        Key(before + onset, expression),
+        Key(apex_end, expression.scaled(0.93)),
+        Key(apex_end + offset, Expression()),
+    )
+    blinks = (apex_end + 0.1 * offset,) if duration_s >= 2.5 else ()
+    return Passage(keys, duration_s, blinks)
+
+
+def tour(expressions: Sequence[Expression], *, hold_s: float = 1.2) -> Passage:
+    """From rest through one expression after the other, and back to rest.
+
+    Between two the face comes most of the way back before it takes up the next, with a blink on the turn: a mixture of
+    joy and anger halfway would be neither.
+
+    Raises:
+        ValueError: no expression, or a negative hold.
+    """
+    if not expressions or hold_s < 0:
+        raise ValueError("a tour needs an expression and a hold of at least 0 seconds")
+    time_s = 0.5
+    keys = [Key(time_s, Expression())]
+    blinks = []
+    for index, expression in enumerate(expressions):
+        time_s += ONSET_S
+        keys.append(Key(time_s, expression))
+        time_s += hold_s
+        keys.append(Key(time_s, expression.scaled(0.94)))
+        last = index == len(expressions) - 1
+        blinks.append(time_s + 0.3 * OFFSET_S)
+        time_s += OFFSET_S
+        keys.append(Key(time_s, Expression() if last else expression.scaled(0.1)))
+    return Passage(tuple(keys), time_s + 0.6, tuple(blinks))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Timeline:
+    """Expressions measured one after the other, as from a driver's video.
+
+    Attributes:
+        times_s: rising, in seconds.
+        expressions: as many; None where no face was seen.
+
+    Raises:
+        ValueError: no entry, or lengths that differ.
+    """
+
+    times_s: tuple[float, ...]
+    expressions: tuple[Expression | None, ...]
+
+    def __post_init__(self) -> None:
+        if not self.times_s or len(self.times_s) != len(self.expressions):
+            raise ValueError(
+                f"{len(self.times_s)} times for {len(self.expressions)} expressions; expected one for each"
+            )
+
+    @property
+    def duration_s(self) -> float:
+        """To the end of the last entry, which lasts as long as the mean one."""
+        count = len(self.times_s)
+        return self.times_s[-1] * count / (count - 1) if count > 1 else 1 / 25
+
+    @property
+    def seen(self) -> int:
+        """How many entries have a face."""
+        return sum(expression is not None for expression in self.expressions)
+
+    def filled(self, *, absence_s: float = 1.0) -> Timeline:
+        """The same without gaps: where no face was seen, the last expression fades to rest over `absence_s`."""
+        filled: list[Expression] = []
+        last, since = Expression(), 0.0
+        for time_s, expression in zip(self.times_s, self.expressions, strict=True):
+            if expression is not None:
+                last, since = expression, time_s
+            left = max(1 - (time_s - since) / absence_s, 0.0) if absence_s > 0 else float(time_s <= since)
+            filled.append(last.scaled(left * left * (3 - 2 * left)))
+        return Timeline(self.times_s, tuple(filled))
+
+    def at(self, time_s: float) -> Expression:
+        """The expression at a time, between its neighbours; no face counts as rest."""
+        place = int(np.searchsorted(self.times_s, time_s, side="right"))
+        before = self.expressions[max(place - 1, 0)] or Expression()
+        if place in (0, len(self.times_s)):
+            return before
+        after = self.expressions[place] or Expression()
+        start, end = self.times_s[place - 1], self.times_s[place]
+        return before.mix(after, (time_s - start) / max(end - start, 1e-9))
+
+
+def relative_to_rest(timeline: Timeline, *, quantile: float = 0.15, most: float = 0.35) -> Timeline:
+    """A driver's expressions as differences from the driver's own resting face.
+
+    Nobody's coefficients are all zero at rest: some brows always look raised, and the camera often stands low. The rest of
+    each weight is taken as its `quantile` over the film, but never above `most`, so that a smile held throughout is not
+    taken for rest; what is left is stretched to [0, 1] again. Gaze and sway are taken from their medians.
+    """
+    seen = [expression for expression in timeline.expressions if expression is not None]
+    if not seen:
+        return timeline
+    weights = np.stack([expression.weights for expression in seen])
+    rest: Float32 = np.minimum(np.quantile(weights, quantile, axis=0), most).astype(np.float32)
+    gaze = np.median(np.stack([expression.gaze for expression in seen]), axis=0).astype(np.float32)
+    sway = np.median(np.stack([expression.sway for expression in seen]), axis=0).astype(np.float32)
+
+    def relative(expression: Expression | None) -> Expression | None:
+        if expression is None:
+            return None
+        return Expression(
+            np.clip((expression.weights - rest) / (1 - rest), 0, 1).astype(np.float32),
+            np.clip(expression.gaze - gaze, -1, 1),
+            expression.sway - sway,
+        )
+
+    return Timeline(timeline.times_s, tuple(relative(expression) for expression in timeline.expressions))
+
+
+def blended(weights: Mapping[str, float]) -> Expression:
+    """An expression from weights by name, as given on the command line: `mouthSmile` stands for both of its sides.
+
+    >>> blended({"mouthSmile": 0.5})["mouthSmileLeft"]
+    0.5
+
+    Raises:
+        ValueError: an unknown name, or a weight out of [0, 1].
+    """
+    single: dict[str, float] = {}
+    for name, weight in weights.items():
+        sides = [side for side in (f"{name}Left", f"{name}Right") if side in BLENDSHAPE_INDEX]
+        both = len(sides) == 2 and name not in BLENDSHAPE_INDEX and name not in ("jaw", "mouth")
+        single.update(dict.fromkeys(sides, weight) if both else {name: weight})
+    return Expression.from_mapping(single)
+
+
+def _blink(time_s: float) -> float:
+    """How far a blink has closed the lids, in [0, 1], `time_s` seconds after it began."""
+    if time_s <= 0 or time_s >= _BLINK_CLOSE_S + _BLINK_OPEN_S:
+        return 0.0
+    t = time_s / _BLINK_CLOSE_S if time_s < _BLINK_CLOSE_S else 1 - (time_s - _BLINK_CLOSE_S) / _BLINK_OPEN_S
+    return t * t * (3 - 2 * t)
