@@ -1,4 +1,4 @@
-"""A film of a person who drives a portrait: each frame read, steadied, and told as difference from the person's rest."""
+"""A film of a person who drives a portrait: each frame read, steadied, and compared with the person at rest."""
 
 from __future__ import annotations
 

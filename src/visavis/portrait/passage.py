@@ -3,14 +3,15 @@
     passage = emotion_passage(emotion_preset("joy"), duration_s=4.0)
     frames = [renderer.render(passage.at(time_s)) for time_s in passage.frame_times(25)]
 
-A face does not go from one expression to the next along a straight line. It starts and stops gently, rises faster than it
-falls, moves the eyes and brows a little before the mouth, and blinks on the way.
+A face does not go from one expression to the next along a straight line. It starts and stops gently, rises faster than
+it falls, moves the eyes and brows a little before the mouth, and blinks on the way.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -64,7 +65,7 @@ class Passage:
 
     def __post_init__(self) -> None:
         times = [key.time_s for key in self.keys]
-        if not times or any(later <= earlier for earlier, later in zip(times, times[1:], strict=False)):
+        if not times or any(later <= earlier for earlier, later in pairwise(times)):
             raise ValueError(f"a passage needs keys whose times rise, not {times}")
         if self.duration_s < times[-1]:
             raise ValueError(f"a passage of {self.duration_s} s must last to its last key, at {times[-1]} s")
@@ -206,9 +207,9 @@ class Timeline:
 def relative_to_rest(timeline: Timeline, *, quantile: float = 0.15, most: float = 0.35) -> Timeline:
     """A driver's expressions as differences from the driver's own resting face.
 
-    Nobody's coefficients are all zero at rest: some brows always look raised, and the camera often stands low. The rest of
-    each weight is taken as its `quantile` over the film, but never above `most`, so that a smile held throughout is not
-    taken for rest; what is left is stretched to [0, 1] again. Gaze and sway are taken from their medians.
+    Nobody's coefficients are all zero at rest: some brows always look raised, and the camera often stands low. Each
+    weight's rest is its `quantile` over the film, but never above `most`, so that a smile held throughout is not taken
+    for rest; what is left is stretched to [0, 1] again. Gaze and sway are taken from their medians.
     """
     seen = [expression for expression in timeline.expressions if expression is not None]
     if not seen:
