@@ -41,8 +41,9 @@ class DataRecipe:
         attributes: names, or one of the words `six` and `all`.
         frame: `whole` (the picture as it is, for sets that are aligned already) or `face` (found, aligned and cut as
             the live product does it).
-        margin: with `face`: how much more than the live crop is stored for training, so that turning and shifting find
-            real pixels; 1.2 is a fifth more on a side.
+        grown: with `face`: how much larger a square than the live crop is stored for training, so that turning and
+            shifting find real pixels.
+        aligned: with `face`: the pictures are framed as CelebA-HQ's, which says where a face is that nothing finds.
         limit: use at most so many rows a side, for trials; 0 for all.
     """
 
@@ -51,13 +52,14 @@ class DataRecipe:
     split: str = "official"
     attributes: tuple[str, ...] = ("all",)
     frame: str = "whole"
-    margin: float = 1.2
+    grown: float = 1.2
+    aligned: bool = True
     limit: int = 0
 
     def __post_init__(self) -> None:
         _one_of("data.split", self.split, ("official", "identity"))
         _one_of("data.frame", self.frame, ("whole", "face"))
-        _between("data.margin", self.margin, 1.0, 2.0)
+        _between("data.grown", self.grown, 1.0, 2.0)
         _between("data.limit", self.limit, 0, 10**9)
         if not self.attributes:
             raise ConfigError("data.attributes must name at least one attribute")
@@ -118,6 +120,8 @@ class TrainRecipe:
         start_at_rates: begin with the last layer's biases at the attributes' rates and its weights at zero, so that
             the first steps need not unlearn a random guess.
         smoothing: labels pulled towards 0.5 by this much.
+        mixup: pictures and labels are blended in pairs by Beta(mixup, mixup) (arXiv:1710.09412); 0 for never.
+        emphasis: weight of the report's six in the loss, against 1 of the others.
         average: decay of the running average of the weights (which is what is evaluated); 0 for none.
         clip: largest norm of the gradient; 0 for none.
         precision: `float32`, or `bfloat16` where the processor has it (a run says which it got).
@@ -138,6 +142,8 @@ class TrainRecipe:
     loss: str = "bce"
     start_at_rates: bool = True
     smoothing: float = 0.0
+    mixup: float = 0.0
+    emphasis: float = 1.0
     average: float = 0.998
     clip: float = 5.0
     precision: str = "bfloat16"
@@ -160,6 +166,8 @@ class TrainRecipe:
             ("warmup", 0, 10**9),
             ("weight_decay", 0, 10),
             ("smoothing", 0, 0.9),
+            ("mixup", 0, 10),
+            ("emphasis", 0.01, 100),
             ("average", 0, 0.99999),
             ("clip", 0, 1e9),
             ("patience", 0, 10_000),

@@ -91,10 +91,12 @@ def material(
         return Material(dataset, exact, exact)
     from visavis.lab.framing import face_cut, find_keypoints
 
-    keypoints = find_keypoints(dataset, folder=cache, assets=assets or AssetStore(), progress=progress)
-    size, margin = recipe.model.resolution, recipe.data.margin
+    keypoints = find_keypoints(
+        dataset, folder=cache, assets=assets or AssetStore(), aligned=recipe.data.aligned, progress=progress
+    )
+    size = recipe.model.resolution
     exact = open_store(dataset, face_cut(keypoints, size=size), folder=cache, progress=progress)
-    wide = face_cut(keypoints, size=round(size * margin), margin=margin)
+    wide = face_cut(keypoints, size=size, grown=recipe.data.grown)
     return Material(dataset, open_store(dataset, wide, folder=cache, progress=progress), exact)
 
 
@@ -158,17 +160,29 @@ def run(
     assets: AssetStore | None = None,
     progress: Progress | None = None,
     watcher: Watcher | None = None,
+    keep_features: bool = True,
 ) -> tuple[Epoch, ...]:
     """Train a recipe into a run folder, or finish the run that is there; gives back the log.
+
+    Where part of the network is frozen and nothing is augmented, the frozen part is computed once, unless
+    `keep_features` is false.
 
     Raises:
         VisavisError: whatever opening the data, building the network or training raises.
     """
     stuff = material(recipe, cache=cache, assets=assets, progress=progress)
-    from visavis.lab.train import train
+    from visavis.lab.features import can_cache, on_features
+    from visavis.lab.models import named_state
+    from visavis.lab.train import save_weights, train
 
-    network = network_of(recipe, assets=assets)
-    return train(recipe, network, training_data(recipe, stuff), folder=folder, watcher=watcher)
+    network, data = network_of(recipe, assets=assets), training_data(recipe, stuff)
+    if not keep_features or not can_cache(recipe) or recipe.flip_average or recipe.train.head_epochs:
+        return train(recipe, network, data, folder=folder, watcher=watcher)
+    small, features = on_features(recipe, network, data, folder=cache, progress=progress)
+    log = train(recipe, small, features, folder=folder, watcher=watcher)
+    # The small network's layers are the whole one's, so this is the whole one, trained.
+    save_weights(folder / "best.pt", named_state(network.model))
+    return log
 
 
 def load_run(folder: Path) -> tuple[Recipe, Network]:

@@ -33,12 +33,13 @@ from visavis.errors import ConfigError, InputError, ModelError
 from visavis.files import replacing
 from visavis.lab import metrics
 from visavis.lab.augment import Augmenter
+from visavis.lab.datasets import SIX
 from visavis.lab.models import Network, load_state, logits_of, named_state
 from visavis.lab.pixels import PixelStore
 from visavis.lab.provenance import provenance
 from visavis.lab.recipe import Recipe, TrainRecipe, dump_recipe
 
-__all__ = ["Epoch", "TrainingData", "half_precision", "predict", "read_weights", "train", "use_resident_memory"]
+__all__ = ["Epoch", "TrainingData", "half_precision", "predict", "read_weights", "save_weights", "train", "use_resident_memory"]
 
 #: Told after each step: phase, epoch from 0, step in it, steps an epoch, running loss, seconds left.
 Watcher = Callable[[str, int, int, int, float, float], None]
@@ -101,6 +102,10 @@ def half_precision(wanted: str) -> bool:
     return wanted == "bfloat16" and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
+def _are_pictures(stored: Tensor) -> bool:
+    return stored.dtype == torch.uint8
+
+
 @torch.inference_mode()
 def predict(
     network: Network, pixels: NDArray[np.uint8], rows: NDArray[np.int64], *, flip: bool = True, half: bool = True
@@ -108,8 +113,8 @@ def predict(
     """(len(rows), A) probabilities of stored squares; with `flip` the logits are averaged with the mirror image's."""
     results = []
     for start in range(0, len(rows), _EVALUATION_BATCH):
-        batch = torch.from_numpy(np.ascontiguousarray(pixels[rows[start : start + _EVALUATION_BATCH]])).float()
-        inputs = network.normalise(batch)
+        batch = torch.from_numpy(np.ascontiguousarray(pixels[rows[start : start + _EVALUATION_BATCH]]))
+        inputs = network.normalise(batch.float()) if _are_pictures(batch) else batch.float()
         with torch.autocast("cpu", torch.bfloat16, enabled=half):
             logits = logits_of(network.model(inputs, training=False))
             if flip:
@@ -165,6 +170,7 @@ def train(
         _write(folder / "provenance.json", json.dumps(provenance(recipe, data, half=half, world=world), indent=2))
     augmenter = Augmenter(recipe.augment, size=network.size)
     weights = _positive_weights(data) if settings.loss == "weighted" else None
+    emphasis = _emphasis(data.attributes, settings.emphasis)
     learn = {layer.name: layer.trainable for layer in model.layers}
     taken = 0
 
@@ -194,12 +200,16 @@ def train(
                 group["lr"] = base * rate
             seed = (recipe.seed * 1_000_003 + number * 500_009 + step) * world + rank
             _seed_layers(model, seed)
-            pictures = augmenter(torch.from_numpy(data.store.pixels[np.sort(rows)]), seed=seed)
+            stored = torch.from_numpy(data.store.pixels[np.sort(rows)])
+            # Features of a frozen trunk come as they are; pictures are augmented and normalised.
+            inputs = network.normalise(augmenter(stored, seed=seed)) if _are_pictures(stored) else stored.float()
             labels = torch.from_numpy(data.labels[np.sort(rows)]).float()  # (B, A)
 
+            if settings.mixup:
+                inputs, labels = _mix(inputs, labels, settings.mixup, seed)
             with torch.autocast("cpu", torch.bfloat16, enabled=half):
-                logits = logits_of(model(network.normalise(pictures), training=True))  # (B, A)
-            loss = _loss(logits, labels, settings, weights)
+                logits = logits_of(model(inputs, training=True))  # (B, A)
+            loss = (_loss(logits, labels, settings, weights) * emphasis).mean()
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             learning = [parameter for group in optimizer.param_groups for parameter in group["params"]]
@@ -229,7 +239,7 @@ def train(
                 if score > best:
                     best = score
                     if rank == 0:
-                        _save(folder / "best.pt", dict(average or state))
+                        save_weights(folder / "best.pt", dict(average or state))
                 if settings.schedule == "plateau" and waited and waited % 2 == 0:
                     slow /= 2
                 loss_sum = 0.0
@@ -272,7 +282,23 @@ def _schedule(settings: TrainRecipe, step: int, total: int) -> float:
     return rise * (0.5 + 0.5 * math.cos(math.pi * step / total) if settings.schedule == "cosine" else 1.0)
 
 
+def _emphasis(attributes: tuple[str, ...], amount: float) -> Tensor:
+    """(A,) weights of mean 1."""
+    weights = torch.tensor([amount if name in SIX else 1.0 for name in attributes])
+    return weights / weights.mean()
+
+
+def _mix(inputs: Tensor, labels: Tensor, alpha: float, seed: int) -> tuple[Tensor, Tensor]:
+    """Blend each picture and its labels with another of the batch (Zhang et al., arXiv:1710.09412)."""
+    dice = np.random.default_rng(seed)
+    share = float(dice.beta(alpha, alpha))
+    share = max(share, 1 - share)
+    other = torch.from_numpy(dice.permutation(len(inputs)))
+    return inputs * share + inputs[other] * (1 - share), labels * share + labels[other] * (1 - share)
+
+
 def _loss(logits: Tensor, labels: Tensor, settings: TrainRecipe, weights: Tensor | None) -> Tensor:
+    """(B, A) losses."""
     labels = labels * (1 - settings.smoothing) + settings.smoothing / 2
     if settings.loss == "asymmetric":
         # Ridnik et al., arXiv:2009.14119, equations 4 to 7: gamma+ 0, gamma- 2, margin 0.05.
@@ -280,8 +306,8 @@ def _loss(logits: Tensor, labels: Tensor, settings: TrainRecipe, weights: Tensor
         shifted = (p - 0.05).clamp(min=0)
         positive = labels * torch.log(p.clamp(min=1e-8))
         negative = (1 - labels) * shifted**2 * torch.log((1 - shifted).clamp(min=1e-8))
-        return -(positive + negative).mean()
-    return functional.binary_cross_entropy_with_logits(logits, labels, pos_weight=weights)
+        return -(positive + negative)
+    return functional.binary_cross_entropy_with_logits(logits, labels, pos_weight=weights, reduction="none")
 
 
 def _positive_weights(data: TrainingData) -> Tensor:
@@ -365,7 +391,7 @@ class _Checkpoint:
     @staticmethod
     def save(path: Path, *, recipe: Recipe, data: TrainingData, log: list[Epoch], **rest: Any) -> None:
         lines = [[getattr(entry, name) for name in Epoch.__slots__] for entry in log]
-        _save(path, {"recipe": dump_recipe(recipe), "data": data.fingerprint, "log": lines, **rest})
+        save_weights(path, {"recipe": dump_recipe(recipe), "data": data.fingerprint, "log": lines, **rest})
 
     @classmethod
     def load(cls, path: Path, *, recipe: Recipe, data: TrainingData) -> _Checkpoint | None:
@@ -377,7 +403,8 @@ class _Checkpoint:
         return cls(log=[Epoch(*line) for line in content.pop("log")], **content)
 
 
-def _save(path: Path, content: Any) -> None:
+def save_weights(path: Path, content: Any) -> None:
+    """Write tensors, or a table that holds some, whole or not at all."""
     with replacing(path) as temporary:
         torch.save(content, temporary)
 

@@ -1,0 +1,115 @@
+"""Faces of a data set, found and cut by the live product's own functions, so that training sees what the camera gives."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from visavis.assets import AssetStore
+from visavis.errors import InputError
+from visavis.faces import CropSpec, FaceFinder, Landmarker, crop_face
+from visavis.faces.crop import ALIGNED_TEMPLATE
+from visavis.files import replacing
+from visavis.lab.datasets import Dataset
+from visavis.lab.pixels import Cut, Progress, picture
+from visavis.types import Face, Float32, Image
+
+__all__ = ["FACE_TEMPLATE", "aligned_keypoints", "face_cut", "face_spec", "find_keypoints"]
+
+#: Where the classifier's crop lies in the frame of CelebA-HQ: its centre and side, as shares of that frame's side. It
+#: runs from the hairline to just under the chin, so the face fills it: a network of 160 pixels sees lips and lids as
+#: one of 230 would on whole CelebA-HQ pictures.
+_CENTRE, _SIDE = (0.5, 0.552), 0.69
+
+#: The five keypoints in the classifier's crop, as shares of its side.
+FACE_TEMPLATE: Final = tuple(
+    (round((x - _CENTRE[0]) / _SIDE + 0.5, 4), round((y - _CENTRE[1]) / _SIDE + 0.5, 4)) for x, y in ALIGNED_TEMPLATE
+)
+
+
+def face_spec(size: int) -> CropSpec:
+    """The classifier's crop at a size in pixels, without normalisation (which comes from the network)."""
+    return CropSpec(size=size, margin=0.0, align="points", template=FACE_TEMPLATE, layout="nhwc")
+
+
+def _face(keypoints: Float32) -> Face:
+    low, high = keypoints.min(axis=0), keypoints.max(axis=0)
+    return Face(box=np.concatenate([low, high]).astype(np.float32), keypoints=keypoints)
+
+
+def face_cut(keypoints: Float32, *, size: int, grown: float = 1.0) -> Cut:
+    """A cut of (N, 5, 2) keypoints, nan where no face was found; `grown` gives more around at the same scale."""
+    spec = face_spec(size)
+    if grown > 1:
+        spec = spec.grown(grown)
+
+    def make(image: Image, row: int) -> Image | None:
+        points = keypoints[row]
+        if not np.isfinite(points).all():
+            return None
+        try:
+            return crop_face(image, _face(points), spec)
+        except ValueError:
+            return None  # keypoints that fall together: no crop can be aligned by them
+
+    digest = hashlib.sha256(keypoints.tobytes()).hexdigest()[:16]
+    key = "face " + digest + " " + repr(sorted(replace(spec).to_dict().items()))
+    return Cut(key, spec.size, make)
+
+
+def aligned_keypoints(width: int, height: int) -> Float32:
+    """Where the keypoints of a CelebA-HQ picture are on average, (5, 2) float32 pixels."""
+    return (np.array(ALIGNED_TEMPLATE) * (width, height) - 0.5).astype(np.float32)
+
+
+def find_keypoints(
+    dataset: Dataset,
+    *,
+    folder: Path,
+    assets: AssetStore,
+    detector: str | None = None,
+    aligned: bool = False,
+    progress: Progress | None = None,
+) -> Float32:
+    """(N, 5, 2) float32 keypoints of the biggest face of each picture, nan where there is none; kept in `folder`.
+
+    The landmarker looks at the whole picture first; where it sees nothing, the product's cascade of detectors does.
+
+    Args:
+        dataset: whose pictures.
+        folder: where results are kept.
+        assets: where the models come from.
+        detector: what proposes faces in the cascade, by name.
+        aligned: the pictures are framed as CelebA-HQ's: where nothing finds the face it is taken to be where theirs
+            are, so that no hard picture drops out of an evaluation.
+        progress: told how far the search is.
+
+    Raises:
+        AssetError, ModelError: the models cannot be had or used.
+    """
+    digest = hashlib.sha256(f"1 {dataset.root.name} {detector} {aligned}\n".encode())
+    digest.update("\n".join(dataset.files).encode())
+    path = folder / f"keypoints-{digest.hexdigest()[:16]}.npy"
+    if path.is_file():
+        return np.asarray(np.load(path), np.float32)
+    result = np.full((len(dataset), 5, 2), np.nan, np.float32)
+    with Landmarker(assets) as landmarker, FaceFinder(assets, detector=detector) as finder:
+        for row in range(len(dataset)):
+            try:
+                image = picture(dataset, row)
+            except InputError:
+                continue  # the pixel store marks it as not usable
+            faces = landmarker.detect(image) or finder.find(image)
+            if faces and faces[0].keypoints is not None:
+                result[row] = faces[0].keypoints
+            elif aligned:
+                result[row] = aligned_keypoints(image.shape[1], image.shape[0])
+            if progress is not None:
+                progress(row + 1, len(dataset))
+    with replacing(path) as temporary:
+        np.save(temporary, result)
+    return result
