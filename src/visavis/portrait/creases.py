@@ -103,52 +103,71 @@ _FOLDS: Final = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Creases:
-    """Folds over a box of the painting.
+    """Folds over a box of the painting, on a lattice of every `scale`-th pixel of it.
 
     Attributes:
         box: `x0, y0, x1, y1` in pixels.
-        maps: (F, h, w) float32, relative light of each fold at full strength, -1 (black) to 1; at `scale` of the box.
-        scale: pixels of the painting for one of the maps.
+        scale: pixels of the painting from one node of the lattice to the next.
+        shape: rows and columns of the lattice.
+        corners: (F, 2) int, first row and column of each fold's patch in the lattice.
+        patches: F arrays (rows, columns) float32: relative light at full strength, from -1 (black) up.
         drivers: (F, 52) float32, strength of each fold for each blendshape.
     """
 
     box: tuple[int, int, int, int]
-    maps: Float32
     scale: int
+    shape: tuple[int, int]
+    corners: tuple[tuple[int, int], ...]
+    patches: tuple[Float32, ...]
     drivers: Float32
+
+    def light(self, weights: Float32) -> tuple[Float32, tuple[slice, slice]] | None:
+        """The light of all folds together and the rows and columns of the lattice it covers; None where nothing folds.
+
+        Args:
+            weights: (52,) float32, the blendshapes.
+        """
+        strengths = np.clip(self.drivers @ weights, 0, 1)
+        active = np.flatnonzero(strengths > 0.01)
+        if not len(active):
+            return None
+        ends = [np.add(self.corners[index], self.patches[index].shape) for index in active]
+        last_row, last_column = np.max(ends, axis=0)
+        first_row, first_column = np.min([self.corners[index] for index in active], axis=0)
+        light = np.zeros((last_row - first_row, last_column - first_column), np.float32)
+        for index in active:
+            patch = self.patches[index]
+            row, column = self.corners[index][0] - first_row, self.corners[index][1] - first_column
+            light[row : row + patch.shape[0], column : column + patch.shape[1]] += strengths[index] * patch
+        return light, (slice(int(first_row), int(last_row)), slice(int(first_column), int(last_column)))
 
 
 def make_creases(image: Image, points: Array, box: tuple[int, int, int, int], face_width: float) -> Creases:
     """Draw the folds of a face for its (478, 2) landmarks over `box` (pixels)."""
-    import cv2
-
     x0, y0, x1, y1 = box
-    scale = max(1, round(face_width / 400))
-    shape = (-(-(y1 - y0) // scale), -(-(x1 - x0) // scale))
+    # The narrowest fold is two or three nodes wide on the lattice.
+    scale = max(1, round(face_width / 230))
+    shape = ((y1 - y0 - 1) // scale + 1, (x1 - x0 - 1) // scale + 1)
     contrast = _contrast(image, points)
-    maps = np.zeros((len(_FOLDS), *shape), np.float32)
+    corners, patches = [], []
     drivers = np.zeros((len(_FOLDS), len(BLENDSHAPE_INDEX)), np.float32)
-    y, x = np.mgrid[0 : shape[0], 0 : shape[1]].astype(np.float64)
-    places = np.stack([x0 + x * scale, y0 + y * scale], axis=2)
     for index, fold in enumerate(_FOLDS):
         line = _smooth_line(points[list(fold.points)])
         width = fold.width * face_width
-        near = np.array([line.min(axis=0) - 5 * width, line.max(axis=0) + 5 * width])
-        columns = slice(*np.clip((near[:, 0] - x0) / scale, 0, shape[1]).astype(int))
-        rows = slice(*np.clip((near[:, 1] - y0) / scale, 0, shape[0]).astype(int))
-        if columns.stop <= columns.start or rows.stop <= rows.start:
-            continue
-        offset, along = _line_frame(line, places[rows, columns])
+        near = np.array([line.min(axis=0) - 5 * width, line.max(axis=0) + 5 * width]) - (x0, y0)
+        first, last = np.clip(near / scale, 0, (shape[1] - 1, shape[0] - 1)).astype(int)
+        y, x = np.mgrid[first[1] : last[1] + 1, first[0] : last[0] + 1].astype(np.float64)
+        offset, along = _line_frame(line, np.stack([x0 + x * scale, y0 + y * scale], axis=2))
         fade = np.sin(np.pi * np.clip(along, 0, 1))
         valley = -np.exp(-((offset / width) ** 2))
         # The fold bulges on one side, softly lit, and throws a wide soft shadow on the other.
         ridge = 0.28 * np.exp(-(((offset - fold.side * 2.2 * width) / (1.6 * width)) ** 2))
         shadow = -0.30 * np.exp(-(((offset + fold.side * 1.2 * width) / (2.0 * width)) ** 2))
-        maps[index, rows, columns] = fold.depth * contrast * fade * (valley + ridge + shadow)
+        corners.append((int(first[1]), int(first[0])))
+        patches.append((fold.depth * contrast * fade * (valley + ridge + shadow)).astype(np.float32))
         for name, weight in fold.drivers.items():
             drivers[index, BLENDSHAPE_INDEX[name]] = weight
-    maps = np.stack([cv2.GaussianBlur(one, (0, 0), 0.8) for one in maps])
-    return Creases(box, maps, scale, drivers)
+    return Creases(box, scale, shape, tuple(corners), tuple(patches), drivers)
 
 
 def _contrast(image: Image, points: Array) -> float:

@@ -48,7 +48,7 @@ class Eye:
         blink: (K,) float32, how far the eye closes, whatever its aperture: 1 for a full blink.
         gaze: (K, 2) float32, shift of the iris in pixels of the painting.
         gaze_unit: (2, 2) float32, shift in pixels for gaze x = 1 and for gaze y = 1.
-        box: `x0, y0, x1, y1` in pixels.
+        box: `x0, y0, x1, y1` in pixels: all that the lids can move.
         white: (h, w, 3) uint8 RGB, the eyeball without its iris.
         iris: (h, w, 4) uint8 RGBA, completed behind the lids.
     """
@@ -109,10 +109,9 @@ def make_eye(image: Image, points: Array, side: str, basis: Basis, motions: int)
     upper_squint, lower_squint, blink, gaze = _motion_tables(side, basis, motions)
     centre = points[IRISES[side][0]]
     radius = float(np.linalg.norm(points[list(IRISES[side][1:])] - centre, axis=1).mean())
-    # All that the lids can move, and room for the whole eye to be carried along by brow and cheek.
     rim = origin + u[:, None, None] * axis + np.stack([above, below], axis=1)[:, :, None] * down
-    x0, y0 = np.floor(rim.min(axis=(0, 1)) - 0.4 * width).astype(int)
-    x1, y1 = np.ceil(rim.max(axis=(0, 1)) + 0.4 * width).astype(int)
+    x0, y0 = np.floor(rim.min(axis=(0, 1)) - 0.04 * width).astype(int)
+    x1, y1 = np.ceil(rim.max(axis=(0, 1)) + 0.04 * width).astype(int)
     box = (max(int(x0), 0), max(int(y0), 0), min(int(x1), image.shape[1]), min(int(y1), image.shape[0]))
     opening = _opening(box, origin, axis, down, u, upper, lower)
     white, iris = _paint_eyeball(image, box, opening, centre, radius)

@@ -5,7 +5,7 @@ Only the pixels around the face are drawn; at rest the painting itself comes bac
 
 from __future__ import annotations
 
-from typing import Final, Protocol, runtime_checkable
+from typing import Any, Final, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,8 @@ __all__ = ["MeshRenderer", "PortraitRenderer"]
 
 #: Weights below this move nothing that can be seen.
 _LEAST_WEIGHT: Final = 1e-3
+#: Paint that moves by less than this, in pixels, is left where it is.
+_LEAST_MOTION_PX: Final = 0.02
 #: Share of the skin beyond a lid's edge that an opening eye may take up.
 _ROOM: Final = 0.38
 
@@ -52,79 +54,120 @@ class MeshRenderer:
         if expression.is_neutral:
             return picture
         weights = motion_weights(expression)
-        active = np.flatnonzero(np.abs(weights) > _LEAST_WEIGHT)
-        strengths = weights[active]
-
-        displacement = np.tensordot(strengths, rig.fields[active], axes=1)
-        back = invert(displacement, rig.grid.step)
-        x0, y0, x1, y1 = rig.grid.box
-        source_x, source_y = _pixel_map(back, rig.grid.step, (x0, y0))
+        displacement = _combined(rig.fields, weights)
         lit = self._crease(weights)
-        region: Image = cv2.remap(lit, source_x - x0, source_y - y0, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-        for eye in rig.eyes:
-            _draw_eye(region, lit, (x0, y0), source_x, source_y, eye, weights, expression.gaze)
-        self._draw_mouth(region, lit, active, strengths)
-        picture[y0:y1, x0:x1] = region
+        moving = _moving_part(displacement)
+        if moving is not None:
+            grid = rig.grid.crop(*moving)
+            x0, y0, x1, y1 = grid.box
+            source_x, source_y = _pixel_map(invert(displacement[moving], grid.step), grid.step, (x0, y0))
+            picture[y0:y1, x0:x1] = cv2.remap(lit, source_x, source_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        self._draw_eyes(picture, lit, displacement, weights, expression.gaze)
+        self._draw_mouth(picture, lit, weights)
         return picture
 
     def _crease(self, weights: Float32) -> Image:
-        """The painting around the face with its creases, before anything moves; pixels of `grid.box`."""
+        """The painting with its creases, before anything moves."""
         import cv2
 
         creases = self.rig.creases
-        x0, y0, x1, y1 = creases.box
-        patch = self.rig.painting[y0:y1, x0:x1]
-        strengths = np.clip(creases.drivers @ weights[: creases.drivers.shape[1]], 0, 1)
-        active = np.flatnonzero(strengths > 0.01)
-        if not len(active):
-            return patch
-        light = np.tensordot(strengths[active], creases.maps[active], axes=1)
-        gain = np.clip(128 * (1 + light), 0, 255).astype(np.uint8)
-        if creases.scale != 1:
-            gain = cv2.resize(gain, (x1 - x0, y1 - y0), interpolation=cv2.INTER_LINEAR)
-        lit: Image = cv2.multiply(patch, cv2.merge([gain, gain, gain]), scale=1 / 128)
+        folds = creases.light(weights[: creases.drivers.shape[1]])
+        if folds is None:
+            return self.rig.painting
+        light, (rows, columns) = folds
+        # 128 stands for the painting's own light; a fold is too soft for eight bits to show as steps.
+        gain = np.clip(128 + 128 * light, 0, 255).astype(np.uint8)
+        x0, y0 = creases.box[0] + columns.start * creases.scale, creases.box[1] + rows.start * creases.scale
+        gain = _magnified(gain, creases.scale)
+        lit = self.rig.painting.copy()
+        patch = lit[y0 : y0 + gain.shape[0], x0 : x0 + gain.shape[1]]
+        cv2.multiply(patch, cv2.merge([gain, gain, gain]), dst=patch, scale=1 / 128)
         return lit
 
-    def _draw_mouth(self, region: Image, lit: Image, active: NDArray[np.intp], strengths: Float32) -> None:
-        """Draw the mouth into `region`: cavity, then jaw, then lower lip, then upper lip."""
+    def _draw_eyes(self, picture: Image, lit: Image, displacement: Float32, weights: Float32, gaze: Float32) -> None:
+        """Draw both eyes: lids, whites and irises, carried along by the motion of the face around them."""
+        grid = self.rig.grid
+        for eye in self.rig.eyes:
+            lids = lid_positions(eye, weights)
+            shift = eye.gaze.T @ weights + gaze @ eye.gaze_unit
+            if np.abs(shift).max() < 0.05 and np.abs(np.subtract(lids, (eye.upper, eye.lower))).max() < 0.05:
+                continue
+            # The eye's box, where the motion of the face carries it.
+            part = grid.part(eye.box)
+            carried = displacement[part].reshape(-1, 2)
+            low, high = np.minimum(carried.min(axis=0), 0), np.maximum(carried.max(axis=0), 0)
+            x0, y0, x1, y1 = eye.box
+            part = grid.part((x0 + low[0], y0 + low[1], x1 + high[0], y1 + high[1]))
+            around = grid.crop(*part)
+            box = around.box
+            source = _pixel_map(invert(displacement[part], grid.step), grid.step, (box[0], box[1]))
+            _draw_eye(picture[box[1] : box[3], box[0] : box[2]], lit, source, eye, lids, shift)
+
+    def _draw_mouth(self, picture: Image, lit: Image, weights: Float32) -> None:
+        """Draw the mouth: cavity, then jaw, then lower lip, then upper lip."""
         import cv2
 
-        mouth, outer = self.rig.mouth, self.rig.grid
+        mouth = self.rig.mouth
         x0, y0, x1, y1 = mouth.grid.box
-        origin = (x0 - outer.x0, y0 - outer.y0)
-        rows, columns = slice(origin[1], origin[1] + y1 - y0), slice(origin[0], origin[0] + x1 - x0)
-
-        picture = _shifted(mouth.inside, strengths @ mouth.skull[active]).astype(np.float32)
-        jaw_part = _shifted(mouth.jaw_part, strengths @ mouth.jaw[active]).astype(np.float32)
-        picture = _over(picture, jaw_part[:, :, :3], jaw_part[:, :, 3] / np.float32(255))
+        drawn = _shifted(mouth.inside, weights @ mouth.skull).astype(np.float32)
+        jaw_part = _shifted(mouth.jaw_part, weights @ mouth.jaw)
+        drawn = _over(drawn, jaw_part[:, :, :3], jaw_part[:, :, 3])
         for fields, mask in ((mouth.lower, mouth.lower_mask), (mouth.upper, mouth.upper_mask)):
-            back = invert(np.tensordot(strengths, fields[active], axes=1), mouth.grid.step)
+            back = invert(_combined(fields, weights), mouth.grid.step)
             source_x, source_y = _pixel_map(back, mouth.grid.step, (x0, y0))
-            paint = cv2.remap(
-                lit, source_x - outer.x0, source_y - outer.y0, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
-            )
+            paint = cv2.remap(lit, source_x, source_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
             alpha = cv2.remap(mask, source_x - x0, source_y - y0, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-            picture = _over(picture, paint.astype(np.float32), alpha.astype(np.float32) / 255)
-        region[rows, columns] = np.rint(picture)
+            drawn = _over(drawn, paint, alpha)
+        picture[y0:y1, x0:x1] = np.rint(drawn)
+
+
+def _combined(fields: Float32, weights: Float32) -> Float32:
+    """The sum of (K, rows, columns, 2) fields times their weights, (rows, columns, 2)."""
+    active = np.flatnonzero(np.abs(weights) > _LEAST_WEIGHT)
+    flat = fields.reshape(len(fields), -1)
+    # Gathering a few fields is cheaper than reading all of them; gathering many is not.
+    total = weights[active] @ flat[active] if len(active) < len(weights) // 3 else weights @ flat
+    return np.asarray(total.reshape(fields.shape[1:]), np.float32)
+
+
+def _moving_part(displacement: Float32) -> tuple[slice, slice] | None:
+    """Rows and columns of the nodes that move by more than can be seen, or None."""
+    moves = np.abs(displacement).max(axis=2) > _LEAST_MOTION_PX
+    rows, columns = np.flatnonzero(moves.any(axis=1)), np.flatnonzero(moves.any(axis=0))
+    if not len(rows):
+        return None
+    # One more node on each side: cells at the border of the motion move in part.
+    return (
+        slice(max(int(rows[0]) - 1, 0), min(int(rows[-1]) + 2, moves.shape[0])),
+        slice(max(int(columns[0]) - 1, 0), min(int(columns[-1]) + 2, moves.shape[1])),
+    )
 
 
 def _pixel_map(back: Float32, step: int, origin: tuple[int, int]) -> tuple[Float32, Float32]:
     """Source positions in painting pixels for every pixel of a grid's box, from offsets at its nodes."""
-    import cv2
-
     rows, columns = back.shape[:2]
-    # Nodes lie on whole pixels, not at the centres of cells, so cv2.resize would shift them: an affine map does not.
-    matrix = np.array([[1 / step, 0, 0], [0, 1 / step, 0]], np.float32)
-    size = ((columns - 1) * step, (rows - 1) * step)
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    dense = cv2.warpAffine(back, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    x = origin[0] + np.arange(size[0], dtype=np.float32)
-    y = origin[1] + np.arange(size[1], dtype=np.float32)
+    dense = _magnified(back, step)[: (rows - 1) * step, : (columns - 1) * step]
+    x = origin[0] + np.arange(dense.shape[1], dtype=np.float32)
+    y = origin[1] + np.arange(dense.shape[0], dtype=np.float32)
     return dense[:, :, 0] + x, dense[:, :, 1] + y[:, None]
 
 
-def _over(below: Float32, above: Float32, alpha: Float32) -> Float32:
-    return np.asarray(below + (above - below) * alpha[:, :, None], np.float32)
+def _magnified(values: NDArray[Any], step: int) -> NDArray[Any]:
+    """Values at the nodes of a grid for every pixel from the first node to the last, bilinearly."""
+    import cv2
+
+    rows, columns = values.shape[:2]
+    # Nodes lie on whole pixels, not at the centres of cells, so cv2.resize would shift them: an affine map does not.
+    matrix = np.array([[1 / step, 0, 0], [0, 1 / step, 0]], np.float32)
+    size = ((columns - 1) * step + 1, (rows - 1) * step + 1)
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return cv2.warpAffine(values, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[no-any-return]
+
+
+def _over(below: Float32, above: NDArray[Any], alpha: NDArray[np.uint8]) -> Float32:
+    """`above` with its coverage (0 to 255) laid over `below`."""
+    share = alpha.astype(np.float32)[:, :, None] / 255
+    return np.asarray(below + (above - below) * share, np.float32)
 
 
 def _shifted(picture: NDArray[np.uint8], shift: Float32) -> NDArray[np.uint8]:
@@ -166,60 +209,44 @@ def _saturated(value: float, least: float, most: float) -> float:
 
 
 def _draw_eye(
-    region: Image,
-    lit: Image,
-    origin: tuple[int, int],
-    source_x: Float32,
-    source_y: Float32,
-    eye: Eye,
-    weights: Float32,
-    gaze: Float32,
+    region: Image, lit: Image, source: tuple[Float32, Float32], eye: Eye, lids: tuple[Float32, Float32], shift: Float32
 ) -> None:
-    """Draw one eye into `region`, whose pixels come from `source_x`, `source_y` but for the lids."""
+    """Draw one eye into `region`, whose pixels come from the places `source` of the painting but for the lids."""
     import cv2
 
-    shift = eye.gaze.T @ weights + gaze @ eye.gaze_unit
-    upper, lower = lid_positions(eye, weights)
-    if np.abs(shift).max() < 0.05 and max(np.abs(upper - eye.upper).max(), np.abs(lower - eye.lower).max()) < 0.05:
-        return
-    x0, y0, x1, y1 = eye.box
-    rows = slice(max(y0 - origin[1], 0), max(y1 - origin[1], 0))
-    columns = slice(max(x0 - origin[0], 0), max(x1 - origin[0], 0))
-    x, y = source_x[rows, columns], source_y[rows, columns]
-    if x.size == 0:
-        return
-    dx, dy = x - eye.origin[0], y - eye.origin[1]
-    u = dx * eye.axis[0] + dy * eye.axis[1]
-    v = dx * eye.down[0] + dy * eye.down[1]
-    place = np.clip(eye.curve_position(u), 0, len(eye.upper) - 1)
-    samples = np.arange(len(eye.upper))
-
-    def at(curve: Float32) -> Float32:
-        return np.interp(place, samples, curve).astype(np.float32)
-
-    top, rest_top, top_end = at(upper), at(eye.upper), at(eye.above)
-    bottom, rest_bottom, bottom_end = at(lower), at(eye.lower), at(eye.below)
+    x, y = source
+    u = (x - eye.origin[0]) * eye.axis[0] + (y - eye.origin[1]) * eye.axis[1]
+    v = (x - eye.origin[0]) * eye.down[0] + (y - eye.origin[1]) * eye.down[1]
+    curves = np.stack([*lids, eye.upper, eye.lower, eye.above, eye.below], axis=1)
+    top, bottom, rest_top, rest_bottom, top_end, bottom_end = _at(curves, eye.curve_position(u))
     lid_v = np.where(
         v < (top + bottom) / 2,
         _stretched(v, top, rest_top, top_end),
         _stretched(v, bottom, rest_bottom, bottom_end),
     )
-    skin_x = x + (lid_v - v) * eye.down[0] - origin[0]
-    skin_y = y + (lid_v - v) * eye.down[1] - origin[1]
+    skin_x, skin_y = x + (lid_v - v) * eye.down[0], y + (lid_v - v) * eye.down[1]
     skin = cv2.remap(lit, skin_x, skin_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
 
-    ball = cv2.remap(eye.white, x - x0, y - y0, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
-    iris = cv2.remap(
-        eye.iris, x - x0 - shift[0], y - y0 - shift[1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_CONSTANT
-    ).astype(np.float32)
-    ball = _over(ball, iris[:, :, :3], iris[:, :, 3] / 255)
+    x, y = x - eye.box[0], y - eye.box[1]
+    ball = cv2.remap(eye.white, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
+    iris = cv2.remap(eye.iris, x - shift[0], y - shift[1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_CONSTANT)
+    ball = _over(ball, iris[:, :, :3], iris[:, :, 3])
     # A lid that comes down brings its shadow with it.
     lowered = np.clip((top - rest_top) / max(eye.open_aperture, 1.0), 0, 1)
     ball *= (1 - 0.55 * lowered * np.exp(-np.maximum(v - top, 0) / (0.12 * eye.width)))[:, :, None]
     # The painted edge, with its lashes, belongs to the lid: the eyeball begins a little inside of it.
     soft = max(0.02 * eye.width, 0.8)
     seen = np.clip((v - top) / soft - 0.5, 0, 1) * np.clip((bottom - v) / soft - 0.5, 0, 1)
-    region[rows, columns] = np.rint(np.clip(_over(skin, ball, seen), 0, 255))
+    region[:] = np.rint(np.clip(skin + (ball - skin) * seen[:, :, None], 0, 255))
+
+
+def _at(curves: Float32, place: Float32) -> tuple[Float32, ...]:
+    """(N, C) curves at fractional indices, linearly: C arrays of the shape of `place`."""
+    place = np.clip(place, 0, len(curves) - 1.001)
+    first = place.astype(np.intp)
+    share = (place - first)[:, :, None]
+    values = curves[first] * (1 - share) + curves[first + 1] * share
+    return tuple(values[:, :, index] for index in range(curves.shape[1]))
 
 
 def _stretched(v: Float32, edge: Float32, rest: Float32, end: Float32) -> Float32:

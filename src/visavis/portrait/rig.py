@@ -99,7 +99,7 @@ class Rig:
             self.mouth.inside,
             self.mouth.jaw_part,
         ]
-        arrays += [self.mouth.upper_mask, self.mouth.lower_mask, self.creases.maps]
+        arrays += [self.mouth.upper_mask, self.mouth.lower_mask, *self.creases.patches]
         arrays += [array for eye in self.eyes for array in (eye.white, eye.iris)]
         return sum(array.nbytes for array in arrays)
 
