@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Protocol
 
 from visavis.reading.emotion import EmotionRules, default_rules
 from visavis.reading.expression import to_expression
@@ -14,6 +15,14 @@ __all__ = ["FaceReader", "Smoothing"]
 
 #: A face unseen for so many seconds is forgotten, and read afresh when it comes back.
 _FORGET_AFTER_S: Final = 1.0
+
+
+class Attributes(Protocol):
+    """Tells a face's attributes from its pixels; `visavis.reading.attributes.AttributeReader` is one."""
+
+    def read(self, image: Image, face: Face) -> Mapping[str, float]:
+        """Probability in [0, 1] by attribute."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +58,7 @@ class FaceReader:
     Args:
         rules: the table of emotion rules; that of the package when None.
         name_emotions: with False, `Reading.emotion` is None: nobody's emotion is named.
+        attributes: the classifier of attributes; without one, `Reading.attributes` is None.
         smoothing: how faces with a track id are steadied over time; None reads every picture on its own.
     """
 
@@ -57,10 +67,12 @@ class FaceReader:
         *,
         rules: EmotionRules | None = None,
         name_emotions: bool = True,
+        attributes: Attributes | None = None,
         smoothing: Smoothing | None = Smoothing(),
     ) -> None:
         self._rules = rules
         self._name_emotions = name_emotions
+        self._attributes = attributes
         self._smoothing = smoothing
         self._memories: dict[int, _Memory] = {}
 
@@ -69,7 +81,7 @@ class FaceReader:
 
         Args:
             face: with blendshapes; its track id, if any, ties it to earlier readings.
-            image: the (H, W, 3) RGB uint8 picture that it was found in.
+            image: the (H, W, 3) RGB uint8 picture that it was found in; attributes are read from it.
             time_s: when the picture was taken; for one face, times must rise.
 
         Raises:
@@ -82,7 +94,10 @@ class FaceReader:
             emotion = rules.read(face.blendshapes)
         if self._smoothing is not None and face.track_id is not None:
             expression, emotion = self._steady(face.track_id, expression, emotion, time_s)
-        return Reading(face=face, expression=expression, emotion=emotion)
+        attributes = None
+        if self._attributes is not None and image is not None:
+            attributes = self._attributes.read(image, face)
+        return Reading(face=face, expression=expression, emotion=emotion, attributes=attributes)
 
     def forget(self) -> None:
         """Drop what is remembered of all faces."""

@@ -50,6 +50,7 @@ class Reader:
         self._assets = assets
         self._detector = detector
         self._max_faces = max_faces
+        self.names_emotions = name_emotions
         self._still = FaceReader(rules=rules, name_emotions=name_emotions, smoothing=None)
         self._moving = FaceReader(rules=rules, name_emotions=name_emotions, smoothing=smoothing)
         self._finder: FaceFinder | None = None

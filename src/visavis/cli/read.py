@@ -1,0 +1,234 @@
+"""`visavis read`: faces, emotions and blendshapes of pictures and videos, as rows and as annotated pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from visavis.cli.console import errors_console, progress
+from visavis.errors import ConfigError, InputError, OutputError
+
+if TYPE_CHECKING:
+    from visavis.reading.reader import Reader
+    from visavis.reading.records import RecordWriter
+    from visavis.types import Frame
+
+__all__ = ["expand", "register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command `read`."""
+    app.command("read")(read)
+
+
+def read(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH...", help="Pictures, videos, and folders of them.", show_default=False)
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Table to write: .jsonl, .csv or .parquet.", show_default=False),
+    ] = None,
+    annotate: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder for the pictures with boxes, mesh and bars.", show_default=False),
+    ] = None,
+    every: Annotated[int, typer.Option(metavar="N", min=1, help="Read every N-th frame of a video.")] = 1,
+    detector: Annotated[
+        str | None, typer.Option(help="What proposes faces in stills.", show_default="the best at hand")
+    ] = None,
+    max_faces: Annotated[
+        int | None, typer.Option(min=1, max=50, help="Most faces of one picture.", show_default="5")
+    ] = None,
+    smooth: Annotated[
+        bool, typer.Option("--smooth", help="Steady the emotions of a video over time, as the live portrait does.")
+    ] = False,
+    config: Annotated[Path | None, typer.Option(metavar="FILE", help="Settings in TOML.", show_default=False)] = None,
+) -> None:
+    """Read the faces of pictures, videos and folders: one row a face a frame.
+
+    A file that cannot be read is passed over and named at the end, with exit code 1.
+    """
+    from visavis.reading.records import Columns, open_table
+
+    if out is None and annotate is None:
+        raise ConfigError("nothing is asked for: give --out FILE.jsonl (or .csv, .parquet), --annotate DIR, or both")
+    with ExitStack() as stack:
+        reader = stack.enter_context(_build_reader(config, detector=detector, max_faces=max_faces, smooth=smooth))
+        pictures = None if annotate is None else _PictureNames(annotate)
+        run = _Run(reader, every=every, pictures=pictures)
+        try:
+            with ExitStack() as tables:
+                if out is not None:
+                    columns = Columns(emotions=reader.names_emotions)
+                    run.table = tables.enter_context(open_table(out, columns=columns))
+                run.all(paths)
+        except _NothingReadError:
+            pass
+    _tell(run, out)
+
+
+class _NothingReadError(Exception):
+    """Not one frame could be read: leave no table behind."""
+
+
+@dataclass(slots=True)
+class _Run:
+    """The reading of all files: its tools, and what came of it."""
+
+    reader: Reader
+    every: int
+    pictures: _PictureNames | None
+    table: RecordWriter | None = None
+    files: int = 0
+    frames: int = 0
+    faces: int = 0
+    broken: list[str] = field(default_factory=list)
+
+    def all(self, paths: Sequence[Path]) -> None:
+        with progress() as display:
+            task = display.add_task("looking", total=None)
+            files = []
+            for path in paths:
+                try:
+                    files += expand(path)
+                except InputError as error:
+                    self.broken.append(str(error))
+            display.update(task, total=sum(_length(file, self.every) for file in files))
+            for file in files:
+                display.update(task, description=file.name)
+                try:
+                    self._one(file, lambda: display.advance(task))
+                    self.files += 1
+                except InputError as error:
+                    self.broken.append(str(error))
+        if self.frames == 0:
+            raise _NothingReadError
+
+    def _one(self, path: Path, advance: Callable[[], None]) -> None:
+        from visavis.images import write_image
+        from visavis.reading.drawing import draw_reading
+        from visavis.reading.records import Record
+        from visavis.sources import PictureSource, open_source
+
+        # A folder was expanded before, and no path is a device: `camera:0` would be a file of that name.
+        source = open_source(path.absolute())
+        still = isinstance(source, PictureSource)
+        self.reader.restart()
+        with source:
+            for frame in _named(iter(source), str(path)):
+                if frame.index % self.every:
+                    continue
+                readings = self.reader.read_image(frame.image) if still else self.reader.read_frame(frame)
+                if self.table is not None:
+                    self.table.write(Record.of(frame, readings))
+                if self.pictures is not None:
+                    write_image(
+                        self.pictures.name(path, None if still else frame.index), draw_reading(frame.image, readings)
+                    )
+                self.frames += 1
+                self.faces += len(readings)
+                advance()
+
+
+class _PictureNames:
+    """Where the annotated pictures go: `a.jpg` for a picture, `b-000012.jpg` for frame 12 of a video."""
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"cannot make the folder {folder}: {error.strerror}; choose another") from None
+        self._folder = folder
+        self._stems: dict[str, Path] = {}
+
+    def name(self, path: Path, frame: int | None) -> Path:
+        stem, number = path.stem, 2
+        while self._stems.setdefault(stem, path) != path:
+            stem, number = f"{path.stem}-{number}", number + 1
+        return self._folder / (f"{stem}.jpg" if frame is None else f"{stem}-{frame:06d}.jpg")
+
+
+def expand(path: Path) -> list[Path]:
+    """The files to read: `path` itself, or the pictures and videos in a folder and the folders below it, by name.
+
+    Raises:
+        InputError: there is no such file, or nothing to read in the folder.
+    """
+    from visavis.sources import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+
+    if path.is_dir():
+        known = IMAGE_SUFFIXES | VIDEO_SUFFIXES
+        files = [file for file in path.rglob("*") if file.suffix.lower() in known and not file.name.startswith(".")]
+        if not files:
+            raise InputError(f"the folder {path} holds no picture or video; expected files such as .jpg, .png or .mp4")
+        return sorted(files)
+    if not path.exists():
+        raise InputError(f"{path} does not exist; check the path")
+    return [path]
+
+
+def _named(frames: Iterator[Frame], name: str) -> Iterator[Frame]:
+    from dataclasses import replace
+
+    return (replace(frame, source=name) for frame in frames)
+
+
+def _length(path: Path, every: int) -> int:
+    """How many frames of a file will be read, as far as its header tells."""
+    from visavis.sources import IMAGE_SUFFIXES, VideoSource
+
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        return 1
+    try:
+        return -(-(VideoSource(path).count() or 1) // every)
+    except InputError:
+        return 0
+
+
+def _build_reader(config: Path | None, *, detector: str | None, max_faces: int | None, smooth: bool) -> Reader:
+    from visavis.assets import AssetStore
+    from visavis.config import load_config
+    from visavis.faces import DETECTORS
+    from visavis.reading import Reader, Smoothing, load_rules
+
+    settings = load_config(config)
+    name = detector or settings.reading.detector
+    if name not in (*DETECTORS, "auto"):
+        raise ConfigError(f"unknown detector {name!r}; expected auto, {', '.join(DETECTORS)}")
+    steady = settings.smoothing
+    return Reader(
+        AssetStore(),
+        detector=None if name == "auto" else name,
+        max_faces=max_faces or settings.reading.max_faces,
+        rules=load_rules(settings.reading.rules) if settings.reading.rules else None,
+        name_emotions=settings.reading.name_emotions,
+        smoothing=Smoothing(
+            min_cutoff_hz=steady.min_cutoff_hz,
+            beta=steady.beta,
+            emotion_time_s=steady.emotion_time_s,
+            hold_odds=steady.hold_odds,
+            min_dwell_s=steady.min_dwell_s,
+        )
+        if smooth
+        else None,
+    )
+
+
+def _tell(run: _Run, out: Path | None) -> None:
+    from rich.markup import escape
+
+    console = errors_console()
+    if run.frames:
+        where = [] if out is None else [str(out)]
+        counts = f"{run.faces} faces in {run.frames} frames of {run.files} files"
+        console.print(escape(" -> ".join([counts, *where])), highlight=False, soft_wrap=True)
+    for reason in run.broken:
+        console.print(f"[bold red]error:[/] {escape(' '.join(reason.split()))}", highlight=False, soft_wrap=True)
+    if run.broken:
+        raise typer.Exit(1)
