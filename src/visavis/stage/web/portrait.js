@@ -1,71 +1,293 @@
-// Draws the painting with WebGL2. This one shows a painting that does not move.
+// Draws a rig with an expression, by WebGL2: the same steps as the reference renderer (portrait/render.py).
+//
+// The painting is first brought to the canvas's own size, once for each size. For each expression the fields of its
+// motions are added up and inverted on the nodes of a small grid, by passes into small textures; then the face, the
+// eyes and the mouth are drawn over the painting, each pixel looking up where its paint comes from. An expression uploads
+// its numbers and nothing else. At rest the painting alone is drawn.
 
-const VERTEX = `#version 300 es
-out vec2 at;
-void main() {
-  vec2 corner = vec2(gl_VertexID & 1, gl_VertexID >> 1);
-  at = vec2(corner.x, 1.0 - corner.y);
-  gl_Position = vec4(corner * 2.0 - 1.0, 0.0, 1.0);
-}`;
+import { Program, Texture } from "./gpu.js";
+import { decodePainting, fetchRig, unpackArrays } from "./rigfile.js";
+import * as shaders from "./shaders.js";
 
-const FRAGMENT = `#version 300 es
-precision highp float;
-uniform sampler2D painting;
-in vec2 at;
-out vec4 colour;
-void main() { colour = vec4(texture(painting, at).rgb, 1.0); }`;
+const LEAST_WEIGHT = 1e-3; // weights below this move nothing that can be seen
+const LEAST_CREASE = 0.01;
+const LEAST_SHIFT = 0.05; // pixels by which a lid or an iris must move to be drawn anew
+const LID_ROOM = 0.38; // share of the skin beyond a lid's edge that an opening eye may take up
 
 export class Portrait {
   /** Fetch a rig and make its portrait. */
   static async load(gl, url) {
-    const response = await fetch(url);
-    if (!response.ok) throw new Error(`the rig could not be loaded: ${response.status}`);
-    const manifest = await response.json();
-    const picture = await fetch(new URL(manifest.painting, response.url));
-    const bitmap = await createImageBitmap(await picture.blob(), { colorSpaceConversion: "none" });
-    return new Portrait(gl, manifest, bitmap);
+    return Portrait.make(gl, await fetchRig(url));
   }
 
-  constructor(gl, manifest, bitmap) {
-    this.gl = gl;
-    this.manifest = manifest;
-    this.width = manifest.width;
-    this.height = manifest.height;
-    this.program = link(gl, VERTEX, FRAGMENT);
-    this.texture = gl.createTexture();
-    gl.bindTexture(gl.TEXTURE_2D, this.texture);
-    gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGB8, gl.RGB, gl.UNSIGNED_BYTE, bitmap);
-    gl.generateMipmap(gl.TEXTURE_2D);
-    gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MIN_FILTER, gl.LINEAR_MIPMAP_LINEAR);
-    gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_WRAP_S, gl.CLAMP_TO_EDGE);
-    gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_WRAP_T, gl.CLAMP_TO_EDGE);
+  /** Make a portrait of files fetched before. */
+  static async make(gl, files) {
+    const limit = gl.getParameter(gl.MAX_TEXTURE_SIZE) ?? 2048; // null when the context is lost
+    const [bitmap, arrays] = await Promise.all([decodePainting(files, limit), unpackArrays(files)]);
+    return new Portrait(gl, files, bitmap, arrays);
+  }
+
+  constructor(gl, files, bitmap, arrays) {
+    const { manifest } = files;
+    Object.assign(this, { gl, files, manifest, width: manifest.width, height: manifest.height });
+    gl.disable(gl.DITHER);
+    gl.disable(gl.BLEND);
+    this.painting = new Texture(gl, "rgba8", bitmap.width, bitmap.height, { data: bitmap, levels: true });
+    bitmap.close();
+    this.source = null;
+    this.programs = { resample: new Program(gl, shaders.resample), flat: new Program(gl, shaders.flat) };
+    this.moving = arrays && new Moving(gl, manifest, arrays);
+  }
+
+  /** The same portrait after the graphics context was lost and given back. */
+  async restored() {
+    return Portrait.make(this.gl, this.files);
   }
 
   /**
-   * Draw the whole painting into the whole viewport.
+   * Draw the whole painting over the whole canvas.
    * @param {ArrayLike<number>} weights 52 blendshape weights in [0, 1]
    * @param {ArrayLike<number>} gaze x to the sitter's left, y up, in [-1, 1]
    * @param {ArrayLike<number>} sway yaw, pitch, roll in degrees
    */
   draw(weights, gaze, sway) {
     const { gl } = this;
-    gl.useProgram(this.program);
-    gl.activeTexture(gl.TEXTURE0);
-    gl.bindTexture(gl.TEXTURE_2D, this.texture);
-    gl.drawArrays(gl.TRIANGLE_STRIP, 0, 4);
+    if (gl.isContextLost()) return;
+    const screen = { width: gl.drawingBufferWidth, height: gl.drawingBufferHeight };
+    gl.disable(gl.SCISSOR_TEST);
+    this.#fit(screen);
+    const pose = this.moving?.pose(weights, gaze, sway) ?? null;
+    if (pose) this.moving.prepare(pose, this.source);
+    gl.bindFramebuffer(gl.FRAMEBUFFER, null);
+    gl.viewport(0, 0, screen.width, screen.height);
+    this.programs.flat.run({ source: this.source, height: screen.height });
+    if (pose) this.moving.draw(pose, screen);
+  }
+
+  /** Bring the painting to the size of the screen, where it has another. */
+  #fit({ width, height }) {
+    if (this.source?.width === width && this.source.height === height) return;
+    if (this.source !== this.painting) this.source?.free();
+    const { gl, painting } = this;
+    if (painting.width === width && painting.height === height) {
+      this.source = painting;
+      return;
+    }
+    this.source = new Texture(gl, "rgba8", width, height);
+    this.source.bind();
+    const reduction = Math.max(1, Math.min(painting.width / width, painting.height / height));
+    this.programs.resample.run({ painting, size: [width, height], level: Math.floor(Math.log2(reduction)) });
   }
 }
 
-function link(gl, vertex, fragment) {
-  const program = gl.createProgram();
-  for (const [kind, source] of [[gl.VERTEX_SHADER, vertex], [gl.FRAGMENT_SHADER, fragment]]) {
-    const shader = gl.createShader(kind);
-    gl.shaderSource(shader, source);
-    gl.compileShader(shader);
-    if (!gl.getShaderParameter(shader, gl.COMPILE_STATUS)) throw new Error(gl.getShaderInfoLog(shader));
-    gl.attachShader(program, shader);
+/** A grid of nodes over a box of the painting, and the displacements on it. */
+class Mesh {
+  constructor(gl, programs, grid, { data, shape }, stack) {
+    Object.assign(this, { programs, grid, stack, nodes: [grid.columns, grid.rows] });
+    this.fields = new Texture(gl, "rg16i", grid.columns, grid.rows, { data, layers: shape[0] * stack });
+    const format = programs.packed ? "rgba8" : "rg32f";
+    this.targets = [0, 1].map(() => new Texture(gl, format, grid.columns, grid.rows * stack));
+    this.box = [
+      grid.x0, grid.y0, grid.x0 + (grid.columns - 1) * grid.step, grid.y0 + (grid.rows - 1) * grid.step,
+    ];
   }
-  gl.linkProgram(program);
-  if (!gl.getProgramParameter(program, gl.LINK_STATUS)) throw new Error(gl.getProgramInfoLog(program));
-  return program;
+
+  /** Add up the fields and find where each node's paint comes from. */
+  solve({ motions, strengths, count }, reach) {
+    const { programs, nodes, stack, fields, grid, targets: [one, two] } = this;
+    one.bind();
+    programs.sum.run({ fields, nodes, stack, motions, strengths, count, reach });
+    two.bind();
+    programs.invert.run({ field: one, nodes, spacing: grid.step, reach });
+    one.bind();
+    programs.median.run({ field: two, nodes, reach });
+  }
+
+  get uniforms() {
+    return { map: this.targets[0], nodes: this.nodes, first: [this.grid.x0, this.grid.y0], spacing: this.grid.step };
+  }
+}
+
+/** All of a portrait that moves. */
+class Moving {
+  constructor(gl, manifest, arrays) {
+    Object.assign(this, { gl, manifest });
+    // Displacements are drawn as floats where the machine can, else as bytes.
+    const packed = !gl.getExtension("EXT_color_buffer_float");
+    this.programs = { packed, gain: new Program(gl, shaders.gain), lit: new Program(gl, shaders.lit) };
+    for (const name of ["sum", "invert", "median", "face", "eye", "mouth"]) {
+      this.programs[name] = new Program(gl, shaders[name](packed));
+    }
+    this.reach = 0.6 * manifest.face_width;
+    this.face = new Mesh(gl, this.programs, manifest.grid, arrays.fields, 1);
+    this.lips = new Mesh(gl, this.programs, manifest.mouth.grid, arrays.lips, 2);
+    const picture = (format, { data, shape }) =>
+      new Texture(gl, format, shape[1], shape[0], { data, smooth: true, levels: true });
+    this.inside = picture("rgb8", arrays.inside);
+    this.jawPart = picture("rgba8", arrays.jaw_part);
+    this.masks = picture("rg8", arrays.lip_masks);
+    this.eyes = manifest.eyes.map((eye, index) => {
+      const curves = arrays[`eye${index}_curves`];
+      return {
+        ...eye,
+        samples: curves.data,
+        curves: new Texture(gl, "rgba32f", curves.shape[0], 1, { data: curves.data }),
+        white: picture("rgb8", arrays[`eye${index}_white`]),
+        iris: picture("rgba8", arrays[`eye${index}_iris`]),
+      };
+    });
+    const [layers, height, width] = arrays.creases.shape;
+    this.creases = new Texture(gl, "rgba8i", width, height, { data: arrays.creases.data, layers });
+    this.folds = { strengths: new Float32Array(layers * 4), layers };
+    this.gain = new Texture(gl, "r8", width, height, { smooth: true });
+    this.lit = null;
+
+    const count = manifest.motions.length;
+    this.weights = new Float64Array(count);
+    this.active = { motions: new Int32Array(count), strengths: new Float32Array(count), count: 0 };
+  }
+
+  /** What an expression asks for; null at rest. */
+  pose(weights, gaze, sway) {
+    const { manifest } = this;
+    const all = this.weights;
+    all.set(weights);
+    all.set(sway, weights.length);
+    all[0] = 0; // `_neutral` moves nothing
+    if (!all.some(Boolean) && !gaze[0] && !gaze[1]) return null;
+
+    const active = this.active;
+    active.count = 0;
+    const skull = [0, 0];
+    const jaw = [0, 0];
+    all.forEach((weight, motion) => {
+      if (Math.abs(weight) <= LEAST_WEIGHT) return;
+      active.motions[active.count] = motion;
+      active.strengths[active.count++] = weight * manifest.field_scales[motion];
+      for (const axis of [0, 1]) {
+        skull[axis] += weight * manifest.mouth.skull[motion][axis];
+        jaw[axis] += weight * manifest.mouth.jaw[motion][axis];
+      }
+    });
+
+    const { drivers, scales } = manifest.creases;
+    let creased = false;
+    drivers.forEach((driver, fold) => {
+      const strength = Math.min(Math.max(dot(driver, all), 0), 1);
+      const shown = strength > LEAST_CREASE;
+      creased ||= shown;
+      this.folds.strengths[fold] = shown ? strength * scales[fold] : 0;
+    });
+    return { skull, jaw, creased, eyes: this.eyes.map((eye) => poseEye(eye, all, gaze)) };
+  }
+
+  /** The passes into textures. */
+  prepare({ creased }, source) {
+    const { manifest, reach } = this;
+    this.face.solve(this.active, reach);
+    this.lips.solve(this.active, reach);
+    const density = [source.width / manifest.width, source.height / manifest.height];
+    this.paint = { paint: source, corner: [0, 0], density, reach };
+    if (!creased) return;
+    this.gain.bind();
+    this.programs.gain.run({ creases: this.creases, ...this.folds });
+    const { origin, step } = manifest.creases;
+    const [x0, y0, x1, y1] = this.face.box;
+    const corner = [Math.floor(x0 * density[0]), Math.floor(y0 * density[1])];
+    const width = Math.min(Math.ceil(x1 * density[0]), source.width) - corner[0];
+    const height = Math.min(Math.ceil(y1 * density[1]), source.height) - corner[1];
+    if (this.lit?.width !== width || this.lit.height !== height) {
+      this.lit?.free();
+      this.lit = new Texture(this.gl, "rgba8", width, height);
+    }
+    this.lit.bind();
+    this.programs.lit.run({ source, gain: this.gain, density, corner, first: origin, spacing: step });
+    this.paint = { ...this.paint, paint: this.lit, corner };
+  }
+
+  /** Draw the face over the painting. */
+  draw(pose, screen) {
+    const { gl, programs, paint: { density } } = this;
+    const common = { ...this.paint, height: screen.height, level: Math.max(0, -Math.log2(Math.min(...density))) };
+    gl.enable(gl.SCISSOR_TEST);
+    this.#within(this.face.box, screen);
+    const face = { ...common, ...this.face.uniforms };
+    programs.face.run(face);
+    this.eyes.forEach((eye, index) => {
+      if (!pose.eyes[index]) return;
+      const { shift, closing, drawn } = pose.eyes[index];
+      this.#within(drawn, screen);
+      const { curves, white, iris, origin, axis, down, width, box } = eye;
+      programs.eye.run({
+        ...face, curves, white, iris, origin, axis, down, width, box: box.slice(0, 2), margin: eye.curve_margin,
+        openAperture: eye.open_aperture, room: LID_ROOM, closing, shift,
+      });
+    });
+    this.#within(this.lips.box, screen);
+    const { inside, jawPart, masks } = this;
+    programs.mouth.run({ ...common, ...this.lips.uniforms, inside, jawPart, masks, skull: pose.skull, jaw: pose.jaw });
+    gl.disable(gl.SCISSOR_TEST);
+  }
+
+  /** Draw only into a box of the painting, as far as it can move. */
+  #within(box, screen) {
+    const [x, y] = this.paint.density;
+    const outer = this.face.box;
+    const x0 = Math.round(Math.max(box[0], outer[0]) * x);
+    const y0 = Math.round(Math.max(box[1], outer[1]) * y);
+    const x1 = Math.round(Math.min(box[2], outer[2]) * x);
+    const y1 = Math.round(Math.min(box[3], outer[3]) * y);
+    this.gl.scissor(x0, screen.height - y1, Math.max(x1 - x0, 0), Math.max(y1 - y0, 0));
+  }
+}
+
+/** How far the lids close and the iris shifts; null where nothing of the eye moves. */
+function poseEye(eye, weights, gaze) {
+  const shift = [0, 1].map(
+    (axis) => weights.reduce((total, weight, motion) => total + weight * eye.gaze[motion][axis], 0)
+      + gaze[0] * eye.gaze_unit[0][axis] + gaze[1] * eye.gaze_unit[1][axis],
+  );
+  const squint = saturated(dot(eye.upper_squint, weights), 0.6, 0.35);
+  const raised = saturated(dot(eye.lower_squint, weights), 0.25, 0.4);
+  const blink = Math.min(Math.max(dot(eye.blink, weights), 0), 1);
+  // A blink takes the way that is left, so that a smiling eye and an open one both close just so.
+  const closed = [squint + blink * (0.9 - squint), raised + blink * (0.1 - raised)];
+  // Closing is a share of this eye's own aperture; opening is measured by that of an eye at rest.
+  const wide = eye.open_aperture / Math.max(eye.aperture, 1e-6);
+  const closing = closed.map((share) => (share >= 0 ? share : share * wide));
+  let most = Math.max(Math.abs(shift[0]), Math.abs(shift[1]));
+  for (let i = 0; i < eye.samples.length; i += 4) {
+    const [upper, lower, above, below] = eye.samples.subarray(i, i + 4);
+    const aperture = lower - upper;
+    most = Math.max(
+      most,
+      Math.abs(Math.max(closing[0] * aperture, -LID_ROOM * (upper - above))),
+      Math.abs(Math.max(closing[1] * aperture, -LID_ROOM * (below - lower))),
+    );
+  }
+  if (most < LEAST_SHIFT) return null;
+  // The eye's box, where the motion of the face may carry it.
+  const drawn = [...eye.box];
+  weights.forEach((weight, motion) => {
+    if (!weight) return;
+    const carried = eye.carried[motion];
+    for (const axis of [0, 1]) {
+      const ends = [weight * carried[axis], weight * carried[axis + 2]];
+      drawn[axis] += Math.min(...ends, 0);
+      drawn[axis + 2] += Math.max(...ends, 0);
+    }
+  });
+  return { shift, closing, drawn };
+}
+
+/** A value that never goes below -`least` or above `most`. */
+function saturated(value, least, most) {
+  const bound = value > 0 ? most : least;
+  return bound * Math.tanh(value / bound);
+}
+
+function dot(a, b) {
+  let total = 0;
+  for (let i = 0; i < a.length; i++) total += a[i] * b[i];
+  return total;
 }

@@ -1,0 +1,331 @@
+// The portrait's fragment shaders. They follow the reference renderer step by step (portrait/render.py, fields.py).
+//
+// All textures but the screen have their first row at the top. Places are in pixels of the painting, (0, 0) being the
+// centre of the first; `density` is texels of the source for one pixel of the painting.
+
+const HEAD = `#version 300 es
+precision highp float;
+precision highp int;
+precision highp sampler2D;
+precision highp isampler2DArray;
+`;
+
+// Displacements between the passes: two floats, or, where the machine cannot draw floats, 16 bits each in four bytes.
+const offsets = (packed) => (packed ? `
+uniform float reach;
+vec2 readOffset(sampler2D from, ivec2 at) {
+  vec4 bytes = floor(texelFetch(from, at, 0) * 255.0 + 0.5);
+  return (bytes.xz * 256.0 + bytes.yw - 32768.0) / 32767.0 * reach;
+}
+vec4 writeOffset(vec2 offset) {
+  vec2 units = floor(clamp(offset / reach, -1.0, 1.0) * 32767.0 + 32768.5);
+  vec2 high = floor(units / 256.0);
+  vec2 low = units - high * 256.0;
+  return vec4(high.x, low.x, high.y, low.y) / 255.0;
+}
+` : `
+vec2 readOffset(sampler2D from, ivec2 at) { return texelFetch(from, at, 0).rg; }
+vec4 writeOffset(vec2 offset) { return vec4(offset, 0.0, 0.0); }
+`);
+
+// Grids may be stacked, one below the other, in one texture.
+const STACK = `
+uniform ivec2 nodes;
+int layerOf(int row) { return row / nodes.y; }
+ivec2 nodeIn(ivec2 node, int layer) { return clamp(node, ivec2(0), nodes - 1) + ivec2(0, layer * nodes.y); }
+`;
+
+/** The weighted sum of the motions' fields. */
+export const sum = (packed) => `${HEAD}${offsets(packed)}${STACK}
+uniform isampler2DArray fields;
+uniform int stack;
+uniform int count;
+uniform int motions[64];
+uniform float strengths[64];
+out vec4 colour;
+void main() {
+  ivec2 at = ivec2(gl_FragCoord.xy);
+  int layer = layerOf(at.y);
+  ivec2 node = at - ivec2(0, layer * nodes.y);
+  vec2 total = vec2(0.0);
+  for (int i = 0; i < count; i++) {
+    total += strengths[i] * vec2(texelFetch(fields, ivec3(node, motions[i] * stack + layer), 0).rg);
+  }
+  colour = writeOffset(total);
+}`;
+
+/** Where the paint comes from: Newton's method on the nodes, with Sobel's derivatives, as fields.invert. */
+export const invert = (packed) => `${HEAD}${offsets(packed)}${STACK}
+uniform sampler2D field;
+uniform float spacing;
+out vec4 colour;
+void main() {
+  ivec2 at = ivec2(gl_FragCoord.xy);
+  int layer = layerOf(at.y);
+  vec2 node = vec2(at - ivec2(0, layer * nodes.y));
+  vec2 place = node - readOffset(field, at) / spacing;
+  for (int round = 0; round < 4; round++) {
+    // Beyond the grid its border is repeated: value and derivatives are those of the nearest place on it.
+    vec2 inside = clamp(place, vec2(0.0), vec2(nodes - 1));
+    ivec2 first = ivec2(floor(inside)) - 1;
+    vec2 f = inside - floor(inside);
+    vec4 valueX = vec4(0.0, 1.0 - f.x, f.x, 0.0), valueY = vec4(0.0, 1.0 - f.y, f.y, 0.0);
+    vec4 smoothX = vec4(1.0 - f.x, 2.0 - f.x, 1.0 + f.x, f.x) / 4.0, smoothY = vec4(1.0 - f.y, 2.0 - f.y, 1.0 + f.y, f.y) / 4.0;
+    vec4 slopeX = vec4(f.x - 1.0, -f.x, 1.0 - f.x, f.x) / 2.0, slopeY = vec4(f.y - 1.0, -f.y, 1.0 - f.y, f.y) / 2.0;
+    vec2 value = vec2(0.0), dx = vec2(0.0), dy = vec2(0.0);
+    for (int row = 0; row < 4; row++) {
+      for (int column = 0; column < 4; column++) {
+        vec2 here = readOffset(field, nodeIn(first + ivec2(column, row), layer)) / spacing;
+        value += valueX[column] * valueY[row] * here;
+        dx += slopeX[column] * smoothY[row] * here;
+        dy += smoothX[column] * slopeY[row] * here;
+      }
+    }
+    vec2 miss = node - place - value;
+    float a = 1.0 + dx.x, b = dy.x, c = dx.y, d = 1.0 + dy.y;
+    float scale = 1.0 / max(a * d - b * c, 0.25);
+    place += clamp(vec2(d * miss.x - b * miss.y, a * miss.y - c * miss.x) * scale, -2.0, 2.0);
+  }
+  colour = writeOffset((place - node) * spacing);
+}`;
+
+// The median of 25 by "forgetful selection": of 14 candidates the smallest and the largest cannot be it; both are
+// dropped for one new candidate, until one of three is left. Written out, since arrays with a changing index are slow.
+function medianOf25() {
+  const lines = [];
+  const exchange = (low, high) => lines.push(`t = min(v${low}, v${high}); v${high} = max(v${low}, v${high}); v${low} = t;`);
+  let candidates = Array.from({ length: 14 }, (_, i) => i);
+  for (let next = 14; ; next++) {
+    const last = candidates.length - 1;
+    for (let i = 0; i < last; i++) exchange(candidates[i], candidates[last]);
+    for (let i = 1; i < last; i++) exchange(candidates[0], candidates[i]);
+    if (candidates.length === 3) break;
+    candidates = candidates.slice(1, last);
+    candidates.push(next);
+  }
+  return { body: lines.join("\n  "), result: `v${candidates[1]}` };
+}
+
+/** The median of each node's 5 by 5 neighbours, which keeps order where a field folds. */
+export const median = (packed) => {
+  const { body, result } = medianOf25();
+  const take = (i) => `vec2 v${i} = readOffset(field, nodeIn(node + ivec2(${(i % 5) - 2}, ${Math.floor(i / 5) - 2}), layer));`;
+  return `${HEAD}${offsets(packed)}${STACK}
+uniform sampler2D field;
+out vec4 colour;
+void main() {
+  ivec2 at = ivec2(gl_FragCoord.xy);
+  int layer = layerOf(at.y);
+  ivec2 node = at - ivec2(0, layer * nodes.y);
+  ${Array.from({ length: 25 }, (_, i) => take(i)).join("\n  ")}
+  vec2 t;
+  ${body}
+  colour = writeOffset(${result});
+}`;
+};
+
+/** The painting at another size, by a cubic kernel as wide as the larger of the two pixels. */
+export const resample = `${HEAD}
+uniform sampler2D painting;
+uniform vec2 size;
+uniform int level;
+out vec4 colour;
+float kernel(float x) { // Keys, 1981, a = -0.5
+  x = abs(x);
+  if (x < 1.0) return (1.5 * x - 2.5) * x * x + 1.0;
+  return x < 2.0 ? ((-0.5 * x + 2.5) * x - 4.0) * x + 2.0 : 0.0;
+}
+void main() {
+  ivec2 bounds = textureSize(painting, level);
+  vec2 ratio = vec2(bounds) / size;
+  vec2 width = max(ratio, 1.0);
+  vec2 centre = gl_FragCoord.xy * ratio - 0.5;
+  ivec2 first = ivec2(ceil(centre - 2.0 * width)), last = ivec2(floor(centre + 2.0 * width));
+  vec4 total = vec4(0.0);
+  for (int y = first.y; y <= last.y; y++) {
+    for (int x = first.x; x <= last.x; x++) {
+      float weight = kernel((float(x) - centre.x) / width.x) * kernel((float(y) - centre.y) / width.y);
+      total += weight * vec4(texelFetch(painting, clamp(ivec2(x, y), ivec2(0), bounds - 1), level).rgb, 1.0);
+    }
+  }
+  colour = vec4(clamp(total.rgb / total.a, 0.0, 1.0), 1.0);
+}`;
+
+/** The painting as it is. */
+export const flat = `${HEAD}
+uniform sampler2D source;
+uniform float height;
+out vec4 colour;
+void main() { colour = vec4(texelFetch(source, ivec2(int(gl_FragCoord.x), int(height - gl_FragCoord.y)), 0).rgb, 1.0); }`;
+
+/** The creases' light as a gain, 128 / 255 for none. */
+export const gain = `${HEAD}
+uniform isampler2DArray creases;
+uniform vec4 strengths[16];
+uniform int layers;
+out vec4 colour;
+void main() {
+  float light = 0.0;
+  for (int i = 0; i < layers; i++) {
+    light += dot(strengths[i], vec4(texelFetch(creases, ivec3(ivec2(gl_FragCoord.xy), i), 0)));
+  }
+  colour = vec4(floor(clamp(128.0 * (1.0 + light), 0.0, 255.0)) / 255.0);
+}`;
+
+/** The painting around the face with its creases, before anything moves. */
+export const lit = `${HEAD}
+uniform sampler2D source;
+uniform sampler2D gain;
+uniform vec2 density;
+uniform vec2 corner;
+uniform vec2 first;        // the creases' first node
+uniform float spacing;
+out vec4 colour;
+void main() {
+  vec2 texel = floor(gl_FragCoord.xy) + corner;
+  vec2 node = ((texel + 0.5) / density - 0.5 - first) / spacing;
+  float light = texture(gain, (node + 0.5) / vec2(textureSize(gain, 0))).r * (255.0 / 128.0);
+  colour = vec4(min(texelFetch(source, ivec2(texel), 0).rgb * light, 1.0), 1.0);
+}`;
+
+// What all shaders that move paint share.
+const warp = (packed) => `${HEAD}${offsets(packed)}
+uniform sampler2D map;     // for each node of the grid, where its paint comes from
+uniform ivec2 nodes;
+uniform vec2 first;        // the grid's first node
+uniform float spacing;
+uniform sampler2D paint;   // the painting, or its part with creases
+uniform vec2 corner;       // first texel of that part
+uniform vec2 density;
+uniform float height;      // of the screen
+out vec4 colour;
+
+vec2 here() { return vec2(gl_FragCoord.x, height - gl_FragCoord.y) / density - 0.5; }
+
+vec2 sourceOf(vec2 place, int layer) {
+  vec2 at = clamp((place - first) / spacing, vec2(0.0), vec2(nodes - 1));
+  ivec2 a = min(ivec2(at), nodes - 2);
+  vec2 f = at - vec2(a);
+  a.y += layer * nodes.y;
+  vec2 above = mix(readOffset(map, a), readOffset(map, a + ivec2(1, 0)), f.x);
+  vec2 below = mix(readOffset(map, a + ivec2(0, 1)), readOffset(map, a + 1), f.x);
+  return place + mix(above, below, f.y);
+}
+
+vec4 cubic(float f) { // Keys, 1981, a = -0.75, as OpenCV's INTER_CUBIC
+  const float a = -0.75;
+  float g = f + 1.0, h = 1.0 - f;
+  float w0 = ((a * g - 5.0 * a) * g + 8.0 * a) * g - 4.0 * a;
+  float w1 = ((a + 2.0) * f - (a + 3.0)) * f * f + 1.0;
+  float w2 = ((a + 2.0) * h - (a + 3.0)) * h * h + 1.0;
+  return vec4(w0, w1, w2, 1.0 - w0 - w1 - w2);
+}
+
+vec4 sharp(sampler2D from, vec2 texel, bool open) {
+  texel = floor(texel * 1024.0 + 0.5) / 1024.0;
+  ivec2 bounds = textureSize(from, 0) - 1;
+  ivec2 a = ivec2(floor(texel));
+  vec2 f = texel - vec2(a);
+  if (f == vec2(0.0) && !open) return texelFetch(from, clamp(a, ivec2(0), bounds), 0);
+  vec4 wx = cubic(f.x), wy = cubic(f.y);
+  vec4 total = vec4(0.0);
+  for (int row = 0; row < 4; row++) {
+    for (int column = 0; column < 4; column++) {
+      ivec2 at = a + ivec2(column, row) - 1;
+      ivec2 on = clamp(at, ivec2(0), bounds);
+      // Beyond an open border there is nothing; a closed one is repeated.
+      if (!open || on == at) total += wx[column] * wy[row] * texelFetch(from, on, 0);
+    }
+  }
+  return clamp(total, 0.0, 1.0);
+}
+
+vec3 paintAt(vec2 place) { return sharp(paint, (place + 0.5) * density - 0.5 - corner, false).rgb; }
+vec4 softAt(sampler2D from, vec2 place, vec2 origin, float level) {
+  return textureLod(from, (place - origin + 0.5) / vec2(textureSize(from, 0)), level);
+}
+`;
+
+/** The face, but for what the lips and lids uncover. */
+export const face = (packed) => `${warp(packed)}
+void main() { colour = vec4(paintAt(sourceOf(here(), 0)), 1.0); }`;
+
+/** One eye: lids that slide, and the eyeball between them. */
+export const eye = (packed) => `${warp(packed)}
+uniform sampler2D curves;  // (upper, lower, above, below) along the eye
+uniform sampler2D white;
+uniform sampler2D iris;
+uniform vec2 box;
+uniform vec2 origin;
+uniform vec2 axis;
+uniform vec2 down;
+uniform float width;
+uniform float margin;
+uniform float openAperture;
+uniform float room;
+uniform vec2 closing;      // of the upper and of the lower lid, for each pixel of aperture
+uniform vec2 shift;        // of the iris
+uniform float level;
+
+// The lids' edges at one sample of the curves.
+vec2 lidsOf(vec4 curve) {
+  float aperture = curve.y - curve.x;
+  vec2 least = -room * vec2(curve.x - curve.z, curve.w - curve.y);
+  vec2 moved = max(closing * aperture, least);
+  return vec2(curve.x + moved.x, curve.y - moved.y);
+}
+
+// Where the skin at v comes from when the lid's edge has gone from rest to edge, and end stays.
+float stretched(float v, float edge, float rest, float end) {
+  float span = abs(edge - end) < 1e-3 ? 1e-3 : edge - end;
+  float t = clamp((v - end) / span, 0.0, 1.0);
+  return v + (rest - edge) * t * t * (3.0 - 2.0 * t);
+}
+
+void main() {
+  vec2 place = sourceOf(here(), 0);
+  float u = dot(place - origin, axis), v = dot(place - origin, down);
+  int last = textureSize(curves, 0).x - 1;
+  float along = clamp((u / width + margin) / (1.0 + 2.0 * margin) * float(last), 0.0, float(last));
+  int before = min(int(along), last - 1);
+  float part = along - float(before);
+  vec4 one = texelFetch(curves, ivec2(before, 0), 0), two = texelFetch(curves, ivec2(before + 1, 0), 0);
+  vec4 rest = mix(one, two, part);
+  vec2 lids = mix(lidsOf(one), lidsOf(two), part);
+
+  float lid = v < (lids.x + lids.y) / 2.0 ? stretched(v, lids.x, rest.x, rest.z) : stretched(v, lids.y, rest.y, rest.w);
+  vec3 skin = paintAt(place + (lid - v) * down);
+
+  vec3 ball = softAt(white, place, box, level).rgb;
+  vec4 ring = level > 0.4 ? softAt(iris, place - shift, box, level) : sharp(iris, place - shift - box, true);
+  ball = mix(ball, ring.rgb, ring.a);
+  // A lid that comes down brings its shadow with it.
+  float lowered = clamp((lids.x - rest.x) / max(openAperture, 1.0), 0.0, 1.0);
+  ball *= 1.0 - 0.55 * lowered * exp(-max(v - lids.x, 0.0) / (0.12 * width));
+  // The painted edge, with its lashes, belongs to the lid: the eyeball begins a little inside of it.
+  float soft = max(0.02 * width, 0.8);
+  float seen = clamp((v - lids.x) / soft - 0.5, 0.0, 1.0) * clamp((lids.y - v) / soft - 0.5, 0.0, 1.0);
+  colour = vec4(mix(skin, ball, seen), 1.0);
+}`;
+
+/** The mouth: cavity and upper teeth, then what moves with the jaw, then the lower and the upper lip. */
+export const mouth = (packed) => `${warp(packed)}
+uniform sampler2D inside;
+uniform sampler2D jawPart;
+uniform sampler2D masks;
+uniform vec2 skull;
+uniform vec2 jaw;
+uniform float level;
+void main() {
+  vec2 place = here();
+  vec3 picture = softAt(inside, place - skull, first, level).rgb;
+  vec4 teeth = softAt(jawPart, place - jaw, first, level);
+  picture = mix(picture, teeth.rgb, teeth.a);
+  for (int lip = 0; lip < 2; lip++) {
+    vec2 from = sourceOf(place, lip);
+    vec2 mask = softAt(masks, from, first, level).rg;
+    float share = lip == 0 ? mask.r : mask.g;
+    if (share > 0.0) picture = mix(picture, paintAt(from), share);
+  }
+  colour = vec4(picture, 1.0);
+}`;
