@@ -45,21 +45,35 @@ _TRUSTED_COSINE: Final = 0.5
 _GAIN_BOUNDS: Final = (0.75, 1.5)
 
 
-def canonical_face(task: Path) -> Array:
-    """MediaPipe's canonical face, (468, 3) centimetres, out of the geometry file within `face_landmarker.task`."""
+def canonical_face(task: Path) -> tuple[Array, Array]:
+    """MediaPipe's canonical face out of the geometry file within `face_landmarker.task`.
+
+    Returns (468, 3) points in centimetres and (468, 3) unit normals that point out of the face.
+    """
     with zipfile.ZipFile(task) as archive:
         data = archive.read("geometry_pipeline_metadata_landmarks.binarypb")
-    # The message Mesh3d holds the float32 vertices (x, y, z, u, v) as field 3 of the first sub-message, unpacked:
-    # each value stands behind the tag 0x1D.
-    values = []
+    # The message Mesh3d, unpacked: float32 vertices (x, y, z, u, v) each behind the tag 0x1D (field 3), then the
+    # corners of triangles as varints behind the tag 0x20 (field 4).
+    values, corners = [], []
     position = data.index(b"\x1d")
     while data[position] == 0x1D:
         values.append(struct.unpack_from("<f", data, position + 1)[0])
         position += 5
+    while data[position] == 0x20:
+        low, position = data[position + 1], position + 2
+        if low >= 128:
+            low, position = low - 128 + 128 * data[position], position + 1
+        corners.append(low)
     vertices = np.array(values).reshape(-1, 5)[:, :3]
-    if vertices.shape != (MESH_POINTS, 3):
+    if vertices.shape != (MESH_POINTS, 3) or len(corners) % 3:
         raise SystemExit(f"{task}: the canonical face has {len(vertices)} points, {MESH_POINTS} were expected")
-    return vertices
+    triangles = vertices[np.array(corners).reshape(-1, 3)]
+    facets = np.cross(triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0])
+    normals = np.zeros_like(vertices)
+    for corner in range(3):
+        np.add.at(normals, np.array(corners)[corner::3], facets)
+    normals *= np.sign(normals[4, 2])  # the tip of the nose faces the viewer
+    return vertices, normals / np.linalg.norm(normals, axis=1, keepdims=True)
 
 
 def ict_shape(name: str, shapes: dict[str, Array]) -> Array:
@@ -156,7 +170,7 @@ def main() -> None:
     arguments = parser.parse_args()
     data = arguments.shared / "data"
 
-    canonical = canonical_face(AssetStore().path("face-landmarker"))
+    canonical, normals = canonical_face(AssetStore().path("face-landmarker"))
     carried = carry(
         canonical, data / "ict-facekit" / "ict_expressions.npz", data / "ict-facekit" / "vertex_indices.json"
     )
@@ -180,6 +194,8 @@ def main() -> None:
     for side, points in IRISES.items():
         upper, lower = EYES[side]
         neutral[list(points)] = canonical[[*upper, *lower]].mean(axis=0)
+    outward = np.tile(np.array([0.0, 0.0, 1.0]), (478, 1))
+    outward[:MESH_POINTS] = normals
     deltas = np.zeros((len(BLENDSHAPES), 478, 3))
     deltas[:, :MESH_POINTS] = carried * gains[:, None, None]
     with replacing(arguments.out) as temporary:
@@ -187,6 +203,7 @@ def main() -> None:
             temporary,
             names=np.array(BLENDSHAPES),
             neutral=neutral.astype(np.float32),
+            normals=outward.astype(np.float32),
             deltas=deltas.astype(np.float32),
             measured_cosine=cosines.astype(np.float32),
             measured_ratio=ratios.astype(np.float32),

@@ -23,11 +23,13 @@ class Basis:
 
     Attributes:
         neutral: (478, 3) float32, the resting face.
+        normals: (478, 3) float32, unit vectors out of the resting face.
         deltas: (52, 478, 3) float32, the displacement of each point at weight 1, in the order of `BLENDSHAPES`.
         reach: (478,) float32, how far each point strays from its mean in 99 of 100 measured frames, in face widths.
     """
 
     neutral: Float32
+    normals: Float32
     deltas: Float32
     reach: Float32
 
@@ -51,4 +53,4 @@ def load_basis() -> Basis:
         names = tuple(str(name) for name in stored["names"])
         if names != BLENDSHAPES:
             raise ModelError("basis.npz does not hold the blendshapes in order; run tools/fit_basis.py again")
-        return Basis(stored["neutral"], stored["deltas"], stored["reach"])
+        return Basis(stored["neutral"], stored["normals"], stored["deltas"], stored["reach"])

@@ -78,7 +78,7 @@ class Eye:
         return (u / self.width + CURVE_MARGIN) / (1 + 2 * CURVE_MARGIN) * (CURVE_SAMPLES - 1)
 
 
-def make_eye(image: Image, points: Array, side: str, basis: Basis, motions: int) -> Eye:
+def make_eye(image: Image, points: Array, side: str, basis: Basis, rotation: Array, motions: int) -> Eye:
     """Make one eye from a painting and its (478, 2) landmarks.
 
     Args:
@@ -86,6 +86,7 @@ def make_eye(image: Image, points: Array, side: str, basis: Basis, motions: int)
         points: (478, 2) landmarks in pixels.
         side: `Left` or `Right`.
         basis: what blendshapes do to the lids of the canonical face.
+        rotation: (3, 3), how the head is painted; an eye that is turned away moves less.
         motions: K, the number of the rig's motions; the first 52 are the blendshapes.
     """
     upper_points, lower_points = (points[list(ids)] for ids in EYES[side])
@@ -107,6 +108,10 @@ def make_eye(image: Image, points: Array, side: str, basis: Basis, motions: int)
     aperture = float((lower - upper).max())
 
     upper_squint, lower_squint, blink, gaze = _motion_tables(side, basis, motions)
+    # On the far side of a turned head an eye is a few strokes at the outline: it may close, but hardly open or turn.
+    facing = float((basis.normals[[*EYES[side][0], *EYES[side][1]]] @ rotation[2]).mean())
+    seen = float(np.clip((facing - 0.25) / 0.35, 0, 1))
+    upper_squint, lower_squint, gaze = upper_squint * seen, lower_squint * seen, gaze * seen
     centre = points[IRISES[side][0]]
     radius = float(np.linalg.norm(points[list(IRISES[side][1:])] - centre, axis=1).mean())
     rim = origin + u[:, None, None] * axis + np.stack([above, below], axis=1)[:, :, None] * down
@@ -135,7 +140,7 @@ def make_eye(image: Image, points: Array, side: str, basis: Basis, motions: int)
         lower_squint=lower_squint,
         blink=blink,
         gaze=(gaze @ gaze_unit).astype(np.float32),
-        gaze_unit=gaze_unit.astype(np.float32),
+        gaze_unit=(gaze_unit * seen).astype(np.float32),
         box=box,
         white=white,
         iris=iris,

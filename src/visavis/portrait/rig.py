@@ -176,8 +176,8 @@ def make_rig(painting: Image, face: Face, *, basis: Basis | None = None) -> Rig:
         fields=fields.astype(np.float32),
         mouth=mouth,
         eyes=(
-            make_eye(painting, points, "Right", basis, MOTIONS),
-            make_eye(painting, points, "Left", basis, MOTIONS),
+            make_eye(painting, points, "Right", basis, rotation, MOTIONS),
+            make_eye(painting, points, "Left", basis, rotation, MOTIONS),
         ),
         creases=make_creases(painting, points, grid.box, face_width),
     )
@@ -203,7 +203,10 @@ def _project(basis: Basis, rotation: Array, scale: float, upright: Array) -> Arr
     """What each motion does to the mesh as painted, (55, 478, 2) pixels with y down."""
     moved = np.zeros((MOTIONS, len(upright), 2))
     deltas = basis.deltas.astype(np.float64) @ rotation.T * scale
-    moved[: len(BLENDSHAPES)] = deltas[:, :, :2]
+    # Skin that is turned away is not seen to move: its paint is the outline of the face. The jaw moves as a whole.
+    seen = np.tile(_smooth_step(basis.normals.astype(np.float64) @ rotation[2] / 0.45), (len(BLENDSHAPES), 1))
+    seen[list(_JAW_MOTIONS)] = 1
+    moved[: len(BLENDSHAPES)] = deltas[:, :, :2] * seen[:, :, None]
     # Lids are turned over to the eyes; what is left of these motions would drag the brow about.
     moved[list(_LID_MOTIONS)] = 0
     # The head turns about a point behind the middle of the face, as it does on its neck.
