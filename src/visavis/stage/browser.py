@@ -123,7 +123,7 @@ class BrowserFeed:
     def __init__(self, camera: BrowserCamera) -> None:
         self._camera = camera
         self._seen = -1
-        self._last_s = float("-inf")
+        self._last_s = self._told_s = float("-inf")
 
     def next(self, timeout_s: float) -> Frame | None:
         """The newest picture; a blank frame, in which nobody is seen, when none has come for a while."""
@@ -132,9 +132,12 @@ class BrowserFeed:
             now = self._camera.now()
             if now - self._last_s < _STALE_S:
                 return None
+            self._told_s = now
             return Frame(np.zeros((64, 64, 3), np.uint8), now, max(self._seen, 0), "browser")
-        self._seen, time_s, data = newest
-        self._last_s = time_s
+        self._seen, arrived_s, data = newest
+        # A picture may have come in while a blank frame was being stamped; time never goes back.
+        time_s = max(arrived_s, self._told_s)
+        self._last_s = self._told_s = time_s
         try:
             return Frame(decode_jpeg(data), time_s, self._seen, "browser")
         except InputError:

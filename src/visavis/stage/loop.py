@@ -15,7 +15,7 @@ from typing import Final, Protocol
 from visavis.errors import SourceError
 from visavis.stage.feeds import Feed
 from visavis.stage.health import Health, RestartBudget
-from visavis.stage.protocol import StageState
+from visavis.stage.protocol import SourceState, StageState
 from visavis.types import Frame, Snapshot
 
 __all__ = ["Loop", "SnapshotMaker"]
@@ -55,6 +55,7 @@ class Loop:
         health: where figures are noted.
         budget: how often a lost source is opened again.
         watch: given each frame with its snapshot, for a preview; None (the default) lets no frame out of the loop.
+        tell: given each change of the source's state, with the reason; in the loop's thread.
         clock: monotonic seconds; the feed must use the same.
         sleep: waits while the source is away.
 
@@ -72,6 +73,7 @@ class Loop:
         health: Health | None = None,
         budget: RestartBudget | None = None,
         watch: Callable[[Frame, Snapshot], None] | None = None,
+        tell: Callable[[StageState, str], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -82,6 +84,7 @@ class Loop:
         self._publish = publish
         self._budget = budget or RestartBudget()
         self._watch = watch
+        self._tell = tell
         self._clock = clock
         self._sleep = sleep
         self._feed: Feed | None = None
@@ -141,7 +144,7 @@ class Loop:
                 # Opening a camera can take seconds: whoever looks at the page meanwhile is told.
                 self._send(self._pipeline.rest(now))
                 feed = self._feed = self._open_feed()
-                self.state = replace(self.state, state="playing")
+                self._change("playing", "")
             frame = feed.next(_TICK_S)
         except SourceError as error:
             return self._lose(error)
@@ -167,8 +170,14 @@ class Loop:
         now = self._clock()
         self._retry_at = now + self._budget.lost(now)
         self.health.lost(str(error))
-        self.state = replace(self.state, state="failed" if self._budget.is_spent else "lost")
+        self._change("failed" if self._budget.is_spent else "lost", str(error))
         return self._send(self._pipeline.rest(now))
+
+    def _change(self, state: SourceState, reason: str) -> None:
+        changed = state != self.state.state
+        self.state = replace(self.state, state=state)
+        if changed and self._tell is not None:
+            self._tell(self.state, reason)
 
     def _send(self, snapshot: Snapshot) -> Snapshot:
         self._publish(snapshot, self.state)

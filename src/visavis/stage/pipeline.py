@@ -132,12 +132,12 @@ class Pipeline:
         faces = self._tracker.update(faces, frame.time_s)
         lead = self._lead.choose(faces, frame.time_s, width=frame.width, height=frame.height)
         marks.append(self._stopwatch())
-        ordered = sorted(faces, key=lambda face: float(face.box[0]))
-        readings = tuple(self._reader.read(face, frame.image, frame.time_s) for face in ordered)
-        if self._readings and not readings:
-            self._reader.forget()
+        # A policy may make a face of its own (everybody's mean): it is read in place of the one it stands for.
+        told = [lead if lead is not None and _same(face, lead) else face for face in faces]
+        told.sort(key=lambda face: float(face.box[0]))
+        readings = tuple(self._reader.read(face, frame.image, frame.time_s) for face in told)
         marks.append(self._stopwatch())
-        leading = next((reading for reading in readings if _same(reading.face, lead)), None)
+        leading = next((reading for reading in readings if reading.face is lead), None)
         look = gaze_towards(leading.face, width=frame.width, height=frame.height) if leading else None
         self._readings, self._leading, self._look = readings, leading, look
         answer = self._answerer.step(leading, self._elapsed(now), look=look)
@@ -165,7 +165,5 @@ class Pipeline:
         return elapsed
 
 
-def _same(face: Face, other: Face | None) -> bool:
-    if other is None:
-        return False
+def _same(face: Face, other: Face) -> bool:
     return face is other or (face.track_id is not None and face.track_id == other.track_id)

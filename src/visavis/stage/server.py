@@ -23,7 +23,7 @@ import anyio
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -74,6 +74,7 @@ def build_app(
     camera: BrowserCamera | None = None,
     preview: Preview | None = None,
     hosts: tuple[str, ...] = (),
+    language: str = "",
     clock: Callable[[], float] = time.monotonic,
 ) -> Starlette:
     """Put the server's app together.
@@ -85,6 +86,7 @@ def build_app(
         camera: takes the pictures of the visitor's webcam; None refuses them.
         preview: what `/preview.jpg` shows; None, the default, answers 404.
         hosts: names, beside localhost and numeric addresses, by which the server may be called.
+        language: of the page where its address does not say one; empty for the browser's own.
         clock: the loop's clock.
     """
     web = Path(str(resources.files("visavis.stage") / "web"))
@@ -101,8 +103,12 @@ def build_app(
                 if loop is not None:
                     await asyncio.to_thread(loop.stop, timeout_s=1.5)
 
+    text = (web / "index.html").read_text(encoding="utf-8")
+    if language:
+        text = text.replace('<html lang="en">', f'<html lang="{language}" data-wished="{language}">')
+
     async def page(request: Request) -> Response:
-        return FileResponse(web / "index.html", headers=_REVALIDATE)
+        return HTMLResponse(text, headers=_REVALIDATE)
 
     async def rig_index(request: Request) -> Response:
         return RedirectResponse(

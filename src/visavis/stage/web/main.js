@@ -23,7 +23,7 @@ const body = document.body;
 
 const playout = new Playout(NUMBERS);
 const shown = new Float64Array(NUMBERS).fill(NaN);
-let language = chooseLanguage(location.search, null, navigator.languages ?? []);
+let language = chooseLanguage(location.search, document.documentElement.dataset.wished, navigator.languages ?? []);
 let fit = query.get("fit") === "cover" ? "cover" : "contain";
 let portrait = null;
 let message = null;

@@ -1,0 +1,151 @@
+"""Puts an installation together from its configuration: source, reading, answer, portrait, server."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from visavis.config import Config
+from visavis.portrait.answer import Answerer
+from visavis.portrait.presets import emotion_presets
+from visavis.stage.browser import BrowserCamera
+from visavis.stage.choice import SourceChoice, choose_source
+from visavis.stage.hub import Hub
+from visavis.stage.loop import Loop
+from visavis.stage.pipeline import FaceFinder, Pipeline
+from visavis.stage.preview import Preview
+from visavis.stage.protocol import StageState
+from visavis.stage.rigfiles import RigFiles
+from visavis.stage.script import ScriptedFace
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+    from visavis.assets import AssetStore
+    from visavis.faces.lead import LeadKind
+
+__all__ = ["Installation", "build_pipeline", "prepare_portrait", "set_up"]
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """All parts of one installation, ready to be served.
+
+    Attributes:
+        app: the web server's app; serving it starts and stops the loop.
+        loop: source to messages.
+        hub: the messages.
+        choice: what plays, and why.
+        title: of the portrait.
+    """
+
+    app: Starlette
+    loop: Loop
+    hub: Hub
+    choice: SourceChoice
+    title: str
+
+
+def build_pipeline(
+    finder: FaceFinder, config: Config, *, mode: str | None = None, lead: LeadKind = "largest"
+) -> Pipeline:
+    """The stages after the landmarker, as the configuration says."""
+    from visavis.faces import LeadPolicy, Tracker
+    from visavis.reading import FaceReader, Smoothing, load_rules
+
+    smoothing = config.smoothing
+    reader = FaceReader(
+        rules=load_rules(config.reading.rules) if config.reading.rules else None,
+        name_emotions=config.reading.name_emotions,
+        smoothing=Smoothing(
+            min_cutoff_hz=smoothing.min_cutoff_hz,
+            beta=smoothing.beta,
+            emotion_time_s=smoothing.emotion_time_s,
+            hold_odds=smoothing.hold_odds,
+            min_dwell_s=smoothing.min_dwell_s,
+        ),
+    )
+    return Pipeline(
+        finder,
+        tracker=Tracker(),
+        lead=LeadPolicy(lead),
+        reader=reader,
+        answerer=Answerer(emotion_presets(), mode=mode or config.portrait.mode),
+    )
+
+
+def prepare_portrait(name: str, *, assets: AssetStore) -> tuple[RigFiles, str]:
+    """Rig a portrait, given by name or path, for the page; its files and its title.
+
+    Raises:
+        InputError: no such portrait or picture, or it cannot be rigged; the message gives the reason.
+        AssetError: a model or the portrait cannot be had.
+    """
+    from visavis.portrait.gallery import Gallery, open_portrait
+    from visavis.portrait.webrig import export_web_rig
+
+    portrait = Gallery(assets).find(name)
+    title = portrait.title or Path(portrait.name).stem
+    if portrait.artist:
+        title = f"{title}, {portrait.artist}"
+    return RigFiles(export_web_rig(open_portrait(name, assets=assets).rig, title=title)), title
+
+
+def set_up(
+    config: Config,
+    *,
+    assets: AssetStore,
+    camera: int | None = None,
+    source: str | None = None,
+    lead: LeadKind = "largest",
+    hosts: tuple[str, ...] = (),
+    language: str = "",
+    tell: Callable[[StageState, str], None] | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> Installation:
+    """Open the source, load the models, rig the portrait; nothing is served yet.
+
+    Args:
+        config: all settings.
+        assets: where models and artworks come from.
+        camera: N of /dev/videoN; see `choose_source`.
+        source: path, URL, `browser` or `script`; see `choose_source`.
+        lead: who leads the portrait when several are there.
+        hosts: names by which the server may be called, beside this machine's own.
+        language: of the page, when the address does not say; empty for the browser's.
+        tell: given each change of the source's state, with the reason.
+        clock: monotonic seconds.
+
+    Raises:
+        VisavisError: anything that is missing or wrong; see the parts.
+    """
+    from visavis.faces import Landmarker
+    from visavis.stage.server import build_app
+
+    browser = BrowserCamera(clock=clock) if source == "browser" else None
+    choice = choose_source(camera=camera, source=source, camera_config=config.camera, browser=browser)
+    rig, title = prepare_portrait(config.portrait.name, assets=assets)
+    finder: FaceFinder
+    if choice.kind == "script":
+        finder = ScriptedFace(emotion_presets())
+    else:
+        landmarker = Landmarker(assets, mode="video", max_faces=config.reading.max_faces)
+        # A missing model is told now, in one line, and not by the loop when visitors are there.
+        landmarker.load()
+        finder = landmarker
+    hub = Hub()
+    preview = Preview() if config.server.preview else None
+    loop = Loop(
+        choice.open_feed,
+        build_pipeline(finder, config, lead=lead),
+        publish=hub.publish,
+        state=StageState(choice.kind, choice.label, config.portrait.mode, fallback=choice.fallback),
+        watch=preview.watch if preview else None,
+        tell=tell,
+        clock=clock,
+    )
+    app = build_app(hub, rig, loop=loop, camera=browser, preview=preview, hosts=hosts, language=language, clock=clock)
+    return Installation(app, loop, hub, choice, title)
