@@ -1,0 +1,265 @@
+"""Look a rig over when it is made: how the head stands, what the mouth and eyes do, how far each motion reaches.
+
+report = check_rig(image, face, rig)
+write_image("check.png", draw_rig(rig))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.portrait.eyes import Eye
+from visavis.portrait.render import lid_positions
+from visavis.portrait.rig import MIN_FACE_WIDTH, Rig
+from visavis.portrait.topology import MESH_POINTS
+from visavis.types import BLENDSHAPES, Face, Image
+
+__all__ = ["RigReport", "check_rig", "draw_rig", "head_crop", "reaches"]
+
+Array = NDArray[np.float64]
+
+#: From which gap a mouth counts as parted, in mouth widths; below it the lips are cut along one dark line.
+_PARTED: Final = 0.09
+#: Aperture over width of the wider eye: below these it is closed, or lowered. Open painted eyes have 0.29 and more.
+_CLOSED: Final = 0.07
+_LOWERED: Final = 0.20
+#: A blendshape that moves no paint by so many pixels cannot be seen.
+_LEAST_REACH: Final = 0.5
+#: Beyond this turn of the head, one half of the face has little paint to move.
+_STEEP_YAW: Final = 40.0
+#: Faces narrower than this can be rigged, and show little.
+_SMALL_FACE: Final = 120
+
+# Points of the mesh whose hull is a part of the face that hands, hair, hats and beards like to cover.
+_CHEEKS: Final = (
+    (50, 101, 36, 205, 187, 147, 123, 117),
+    (280, 330, 266, 425, 411, 376, 352, 346),
+    (6, 197, 195, 5, 4, 45, 275, 51, 281),
+)
+_PARTS: Final = {
+    "forehead": (69, 104, 68, 54, 103, 67, 109, 10, 338, 297, 332, 284, 298, 333, 299, 337, 151, 108),
+    "chin": (200, 201, 208, 171, 175, 396, 428, 421),
+    "upper lip": (165, 92, 167, 164, 393, 391, 322, 410, 270, 269, 267, 0, 37, 39, 40, 186),
+}
+#: A part darker than the cheeks by so much (CIELAB L*) and of so different a hue (a*, b*) is likely not bare skin.
+_COVERED: Final = {"forehead": (22.0, 4.0), "chin": (20.0, 8.0), "upper lip": (19.0, 10.0)}
+_COVERS: Final = {
+    "forehead": "a hat, hair or deep shadow lies over the forehead",
+    "chin": "a beard, a hand or deep shadow lies over the chin",
+    "upper lip": "a moustache or deep shadow lies over the upper lip",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RigReport:
+    """What there is to know of a rig before it goes on a wall.
+
+    Attributes:
+        face_width: pixels between the outlines of the cheeks.
+        yaw, pitch, roll: of the painted head in degrees; yaw to the subject's left, pitch up.
+        mouth: how it is painted.
+        eyes: the subject's right and left: how they are painted.
+        occlusions: what seems to lie over the face, in words.
+        reach: pixels that the paint moves at most, by blendshape at weight 1.
+        concerns: what a person should look at before the portrait is shown; empty where all is well.
+        verdict: `good`, or `usable` where there are concerns; a face that cannot be rigged is refused, without a report.
+    """
+
+    face_width: float
+    yaw: float
+    pitch: float
+    roll: float
+    mouth: Literal["closed", "parted"]
+    eyes: tuple[Literal["open", "lowered", "closed"], Literal["open", "lowered", "closed"]]
+    occlusions: tuple[str, ...]
+    reach: dict[str, float]
+    concerns: tuple[str, ...]
+
+    @property
+    def verdict(self) -> Literal["good", "usable"]:
+        """In one word."""
+        return "usable" if self.concerns else "good"
+
+
+def check_rig(rig: Rig, face: Face) -> RigReport:
+    """Measure a rig.
+
+    Args:
+        rig: as made by `make_rig`.
+        face: that it was made for.
+    """
+    width = float(np.linalg.norm(rig.mouth.line[-1] - rig.mouth.line[0]))
+    reach = reaches(rig)
+    occlusions = _occlusions(rig)
+    concerns = [*occlusions]
+    if abs(rig.yaw) > _STEEP_YAW:
+        concerns.append(f"the head is turned by {abs(rig.yaw):.0f} degrees: the far half of the face moves little")
+    if rig.face_width < _SMALL_FACE:
+        concerns.append(
+            f"the face is only {rig.face_width:.0f} pixels wide: teeth and lids will be coarse; use a larger picture"
+        )
+    outside = _outside(rig)
+    if outside:
+        concerns.append(f"the edge of the picture cuts off {outside}")
+    still = [name for name, pixels in reach.items() if pixels < _LEAST_REACH and name != "_neutral"]
+    if still:
+        concerns.append(f"these hardly move anything: {', '.join(still)}")
+    if face.score < 0.7:
+        concerns.append(f"the detector is unsure of this face ({face.score:.2f})")
+    return RigReport(
+        face_width=rig.face_width,
+        yaw=rig.yaw,
+        pitch=rig.pitch,
+        roll=rig.roll,
+        mouth="parted" if rig.mouth.gap > _PARTED * width else "closed",
+        eyes=(_state(rig.eyes[0]), _state(rig.eyes[1])),
+        occlusions=occlusions,
+        reach=reach,
+        concerns=tuple(concerns),
+    )
+
+
+def reaches(rig: Rig) -> dict[str, float]:
+    """How far each blendshape at weight 1 moves paint at most, in pixels, by name; lids and irises included."""
+    paint = np.linalg.norm(rig.fields, axis=-1).max(axis=(1, 2))
+    layers = [np.linalg.norm(fields, axis=-1).max(axis=(1, 2)) for fields in (rig.mouth.upper, rig.mouth.lower)]
+    lids = np.zeros((2, len(paint)))
+    for side, eye in enumerate(rig.eyes):
+        for motion in range(len(BLENDSHAPES)):
+            alone = np.zeros(len(paint), np.float32)
+            alone[motion] = 1
+            moved = np.abs(np.subtract(lid_positions(eye, alone), (eye.upper, eye.lower))).max()
+            lids[side, motion] = max(float(moved), float(np.linalg.norm(eye.gaze[motion])))
+    most = np.max(np.stack([paint, *layers, *lids]), axis=0)
+    return {name: 0.0 if index == 0 else float(most[index]) for index, name in enumerate(BLENDSHAPES)}
+
+
+def draw_rig(rig: Rig, *, height: int = 1000) -> Image:
+    """The painting around the face with what the rig knows of it drawn over, (height, W, 3) uint8 RGB.
+
+    Grey: the face mesh. Yellow: its outline. Red: the lip line, along which the mouth opens. Green: the lids' edges;
+    blue: how far the skin around them stretches. White: the box within which pixels can change.
+    """
+    import cv2
+
+    x0, y0, x1, y1 = rig.grid.box
+    scale = height / (y1 - y0)
+    size = (round((x1 - x0) * scale), height)
+    picture: Image = cv2.resize(rig.painting[y0:y1, x0:x1], size, interpolation=cv2.INTER_CUBIC)
+    fine = 16  # cv2 draws at fractions of a pixel given in sixteenths
+
+    def line(points: NDArray[Any], colour: tuple[int, int, int], thick: int = 1, closed: bool = False) -> None:
+        placed = ((np.asarray(points, np.float64) - (x0, y0)) * scale * fine).round().astype(np.int32)
+        cv2.polylines(picture, [placed.reshape(-1, 1, 2)], closed, colour, thick, cv2.LINE_AA, 4)
+
+    faint = picture.copy()
+    points = rig.landmarks[:MESH_POINTS].astype(np.float64)
+    for triangle in _triangles(points):
+        line(points[triangle], (225, 225, 225), closed=True)
+    picture = cv2.addWeighted(picture, 0.35, faint, 0.65, 0)
+    line(cv2.convexHull(points.astype(np.float32))[:, 0], (240, 200, 60), 2, closed=True)
+    line(rig.mouth.line, (235, 50, 50), 2)
+    for eye in rig.eyes:
+        for curve, colour, thick in (
+            (eye.above, (90, 150, 255), 1),
+            (eye.below, (90, 150, 255), 1),
+            (eye.upper, (70, 220, 110), 2),
+            (eye.lower, (70, 220, 110), 2),
+        ):
+            line(_eye_curve(eye, curve), colour, thick)
+    cv2.rectangle(picture, (1, 1), (size[0] - 2, size[1] - 2), (255, 255, 255), 1)
+    return picture
+
+
+def head_crop(image: Image, face: Face, *, face_width: int = 320) -> Image:
+    """The head and shoulders cut out of a picture and enlarged, so that a small face can be rigged.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        face: whose head.
+        face_width: pixels that the face shall measure; a face that has more is not made smaller.
+    """
+    import cv2
+
+    x, y = face.center
+    reach = 1.6 * max(face.width, face.height)
+    x0, y0 = max(round(x - 1.1 * reach), 0), max(round(y - 1.1 * reach), 0)
+    x1, y1 = min(round(x + 1.1 * reach), image.shape[1]), min(round(y + 1.5 * reach), image.shape[0])
+    cut = image[y0:y1, x0:x1]
+    factor = max(face_width / face.width, 1.0)
+    size = (round((x1 - x0) * factor), round((y1 - y0) * factor))
+    return np.ascontiguousarray(cv2.resize(cut, size, interpolation=cv2.INTER_LANCZOS4))
+
+
+def too_small(face: Face) -> bool:
+    """Whether a face's box is below the width that can be rigged."""
+    return face.width < MIN_FACE_WIDTH
+
+
+def _state(eye: Eye) -> Literal["open", "lowered", "closed"]:
+    share = eye.aperture / eye.width
+    if share < _CLOSED:
+        return "closed"
+    return "lowered" if share < _LOWERED else "open"
+
+
+def _eye_curve(eye: Eye, curve: NDArray[np.float32]) -> Array:
+    """A curve of an eye's own frame in painting pixels, from corner to corner."""
+    from visavis.portrait.eyes import CURVE_MARGIN
+
+    u = np.linspace(-CURVE_MARGIN, 1 + CURVE_MARGIN, len(curve)) * eye.width
+    inside = (u >= 0) & (u <= eye.width)
+    return np.asarray(eye.origin + u[inside, None] * eye.axis + curve[inside, None] * eye.down, np.float64)
+
+
+def _triangles(points: Array) -> NDArray[np.intp]:
+    """A Delaunay triangulation for drawing, (T, 3) indices."""
+    import cv2
+
+    low, high = points.min(axis=0) - 2, points.max(axis=0) + 2
+    plane = cv2.Subdiv2D((0, 0, int(high[0] - low[0]) + 2, int(high[1] - low[1]) + 2))
+    for x, y in points - low:
+        plane.insert((float(x), float(y)))
+    corners = np.asarray(plane.getTriangleList()).reshape(-1, 3, 2) + low
+    nearest = [[int(((points - corner) ** 2).sum(axis=1).argmin()) for corner in triangle] for triangle in corners]
+    return np.asarray(nearest, np.intp)
+
+
+def _outside(rig: Rig) -> str:
+    height, width = rig.painting.shape[:2]
+    x, y = rig.landmarks[:MESH_POINTS].T
+    sides = {"the left side": x < 0, "the right side": x > width - 1, "the forehead": y < 0, "the chin": y > height - 1}
+    return " and ".join(name for name, beyond in sides.items() if beyond.mean() > 0.01)
+
+
+def _occlusions(rig: Rig) -> tuple[str, ...]:
+    """What does not look like the cheeks' skin, in words. A hint for a person, not a decision."""
+    import cv2
+
+    x0, y0, x1, y1 = rig.grid.box
+    patch = rig.painting[y0:y1, x0:x1].astype(np.float32) / 255
+    lab = cv2.cvtColor(patch, cv2.COLOR_RGB2LAB)
+    points = rig.landmarks - np.array([x0, y0], np.float32)
+
+    def colour(parts: Sequence[tuple[int, ...]]) -> Array | None:
+        mask = np.zeros(lab.shape[:2], np.uint8)
+        for part in parts:
+            cv2.fillConvexPoly(mask, cv2.convexHull(points[list(part)]).astype(np.int32), 1)
+        chosen = lab[mask > 0]
+        return np.median(chosen, axis=0).astype(np.float64) if len(chosen) >= 12 else None
+
+    skin = colour(_CHEEKS)
+    found = []
+    for name, part in _PARTS.items():
+        here = colour([part])
+        if skin is None or here is None:
+            continue
+        darker, hue = _COVERED[name]
+        if skin[0] - here[0] > darker and float(np.hypot(*(here[1:] - skin[1:]))) > hue:
+            found.append(_COVERS[name])
+    return tuple(found)
