@@ -48,7 +48,7 @@ def export_web_rig(rig: Rig, *, title: str = "") -> dict[str, bytes]:
     """
     height, width = rig.painting.shape[:2]
     scales = _scales(rig)
-    steps = 1 / scales
+    steps = (1 / scales).astype(np.float32)
     arrays = _Arrays()
     arrays.add("fields", _quantised(rig.fields, steps))
     lips = np.stack([rig.mouth.lower, rig.mouth.upper], axis=1)
@@ -121,12 +121,12 @@ def _scales(rig: Rig) -> Float32:
     largest = np.max([np.abs(fields).reshape(count, -1).max(axis=1) for fields in every], axis=0)
     finest = np.full(count, _FINEST * rig.face_width)
     finest[len(BLENDSHAPES) :] = 0  # sways are fields for one degree and are played many times over
-    return np.maximum(np.maximum(largest / 32767, finest), 1e-9).astype(np.float32)
+    return np.asarray(np.maximum(np.maximum(largest / 32767, finest), 1e-9), np.float32)
 
 
 def _quantised(fields: Float32, steps: Float32) -> NDArray[np.int16]:
     wide = steps.reshape(-1, *[1] * (fields.ndim - 1))
-    return np.rint(np.clip(fields * wide, -32767, 32767)).astype(np.int16)
+    return np.asarray(np.rint(np.clip(fields * wide, -32767, 32767)), np.int16)
 
 
 def _packed_creases(creases: Creases) -> tuple[NDArray[np.int8], Float32]:
