@@ -27,7 +27,7 @@ Array = NDArray[np.float64]
 _PARTED: Final = 0.09
 #: Aperture over width of the wider eye: below these it is closed, or lowered. Open painted eyes have 0.29 and more.
 _CLOSED: Final = 0.07
-_LOWERED: Final = 0.20
+_LOWERED: Final = 0.24
 #: A blendshape that moves no paint by so many pixels cannot be seen.
 _LEAST_REACH: Final = 0.5
 #: Beyond this turn of the head, one half of the face has little paint to move.
@@ -67,7 +67,7 @@ class RigReport:
         occlusions: what seems to lie over the face, in words.
         reach: pixels that the paint moves at most, by blendshape at weight 1.
         concerns: what a person should look at before the portrait is shown; empty where all is well.
-        verdict: `good`, or `usable` where there are concerns; a face that cannot be rigged is refused, without a report.
+        verdict: `good`, or `usable` where there are concerns; a face that cannot be rigged is refused, unreported.
     """
 
     face_width: float

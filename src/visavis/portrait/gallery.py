@@ -21,7 +21,7 @@ from typing import Final, Literal, NamedTuple
 
 from visavis.assets import AssetStore
 from visavis.errors import InputError, NoFaceError, OutputError, RigError
-from visavis.images import IMAGE_SUFFIXES, read_image
+from visavis.images import IMAGE_SUFFIXES, read_image, resize
 from visavis.portrait.rig import Rig, make_rig
 from visavis.types import Face, Image
 
@@ -295,7 +295,12 @@ def choose_sitter(faces: Sequence[Face], *, number: int | None = None, name: str
 
 
 def open_portrait(
-    name: str | os.PathLike[str], *, assets: AssetStore, face: int | None = None, gallery: Gallery | None = None
+    name: str | os.PathLike[str],
+    *,
+    assets: AssetStore,
+    face: int | None = None,
+    height: int | None = None,
+    gallery: Gallery | None = None,
 ) -> OpenPortrait:
     """Read a portrait, find its sitter and rig it.
 
@@ -303,6 +308,7 @@ def open_portrait(
         name: of a portrait of the gallery, or the path of a picture file.
         assets: where models and built-in portraits come from.
         face: which face, 1 for the biggest; None for the one chosen when the portrait was added, or the biggest.
+        height: resize the painting to so many pixels before it is rigged; None leaves it as it is.
         gallery: None for the user's own.
 
     Raises:
@@ -316,6 +322,8 @@ def open_portrait(
     portrait = (gallery or Gallery(assets)).find(name)
     assert portrait.path is not None  # `find` fetches
     image = read_image(portrait.path)
+    if height is not None:
+        image = resize(image, height=height)
     faces = find_faces(image, assets=assets, require_landmarks=False)
     sitter = choose_sitter(faces, number=face or portrait.face, name=portrait.name)
     return OpenPortrait(image, sitter, make_rig(image, sitter))

@@ -80,7 +80,7 @@ def grid_of(cells: Sequence[Cell], *, columns: int, cell_height: int = 460, titl
     size = max(round(cell_height / 19), 12)
     font, line = _font(size), round(size * 2.1)
     large, small = _font(round(size * 1.45)), _font(max(round(size * 0.8), 11))
-    header = (gap + round(size * 1.45 * 1.3) if title else 0) + (round(size * 1.5) if note else 0) + gap
+    header = (gap + round(size * 1.9) if title else 0) + (round(size * 1.3) if note else 0) + gap // 2
     rows = -(-len(cells) // columns)
     across = min(columns, len(cells))
     sheet = Pillow.new("RGB", (gap + across * (width + gap), header + rows * (cell_height + line)), _PAPER)
@@ -89,7 +89,7 @@ def grid_of(cells: Sequence[Cell], *, columns: int, cell_height: int = 460, titl
     if title:
         draw.text((middle, gap), title, fill=_INK, font=large, anchor="ma")
     if note:
-        draw.text((middle, header - gap / 2), note, fill=_MUTED, font=small, anchor="ms")
+        draw.text((middle, header - gap * 0.6), note, fill=_MUTED, font=small, anchor="ms")
     for index, (cell, image) in enumerate(zip(cells, images, strict=True)):
         row, column = divmod(index, columns)
         in_row = min(columns, len(cells) - row * columns)
