@@ -1,0 +1,137 @@
+"""Every kind of picture becomes RGB uint8; every bad one says why it cannot."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+from PIL import ImageCms
+
+from visavis.errors import InputError, OutputError
+from visavis.images import MAX_PIXELS, MAX_SIDE, read_image, resize, write_image
+from visavis.types import Image
+
+
+def _gradient(height: int = 20, width: int = 30) -> Image:
+    y, x = np.mgrid[:height, :width]
+    return np.stack([x * 8, y * 12, np.full_like(x, 90)], axis=2).astype(np.uint8)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".bmp", ".tiff"])
+def test_lossless_formats_give_back_the_pixels(tmp_path: Path, suffix: str) -> None:
+    write_image(tmp_path / f"a{suffix}", _gradient())
+    image = read_image(tmp_path / f"a{suffix}")
+    assert np.array_equal(image, _gradient())
+    assert image.flags.c_contiguous
+    assert image.flags.writeable
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".webp"])
+def test_lossy_formats_stay_near(tmp_path: Path, suffix: str) -> None:
+    write_image(tmp_path / f"a{suffix}", _gradient())
+    assert np.abs(read_image(tmp_path / f"a{suffix}").astype(int) - _gradient()).mean() < 3
+
+
+def test_the_rotation_of_a_camera_is_applied(tmp_path: Path) -> None:
+    exif = Pillow.Exif()
+    exif[0x0112] = 6  # the top of the scene lies at the right of the stored picture
+    Pillow.fromarray(_gradient()).save(tmp_path / "a.png", exif=exif)
+    assert np.array_equal(read_image(tmp_path / "a.png"), np.rot90(_gradient(), -1))
+
+
+def test_sixteen_bit_grey_keeps_its_range(tmp_path: Path) -> None:
+    levels = np.linspace(0, 65535, 256).reshape(16, 16).astype(np.uint16)
+    Pillow.fromarray(levels).save(tmp_path / "a.png")
+    image = read_image(tmp_path / "a.png")
+    assert (image[0, 0, 0], image[-1, -1, 0]) == (0, 255)
+    assert np.all(np.diff(image[..., 0].ravel().astype(int)) == 1)
+
+
+def test_transparency_lies_over_white(tmp_path: Path) -> None:
+    layer = np.zeros((4, 4, 4), np.uint8)
+    layer[:2, :, 3] = 255
+    Pillow.fromarray(layer).save(tmp_path / "a.png")
+    image = read_image(tmp_path / "a.png")
+    assert np.all(image[:2] == 0)
+    assert np.all(image[2:] == 255)
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "1", "LA", "CMYK", "YCbCr"])
+def test_other_modes_become_rgb(tmp_path: Path, mode: str) -> None:
+    Pillow.fromarray(_gradient()).convert(mode).save(tmp_path / "a.tiff" if mode == "YCbCr" else tmp_path / "a.tif")
+    image = read_image(next(tmp_path.iterdir()))
+    assert image.shape == (20, 30, 3)
+    assert image.dtype == np.uint8
+
+
+def test_a_damaged_profile_does_not_hide_a_cmyk_picture(tmp_path: Path) -> None:
+    Pillow.fromarray(_gradient()).convert("CMYK").save(tmp_path / "a.jpg", icc_profile=b"no profile at all")
+    assert np.abs(read_image(tmp_path / "a.jpg").astype(int) - _gradient()).mean() < 6
+
+
+def test_an_rgb_profile_leaves_the_pixels_alone(tmp_path: Path) -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    Pillow.fromarray(_gradient()).save(tmp_path / "a.png", icc_profile=profile)
+    assert np.array_equal(read_image(tmp_path / "a.png"), _gradient())
+
+
+def test_floating_point_pixels_are_refused(tmp_path: Path) -> None:
+    Pillow.fromarray(np.ones((4, 4), np.float32)).save(tmp_path / "a.tiff")
+    with pytest.raises(InputError, match="floating-point"):
+        read_image(tmp_path / "a.tiff")
+
+
+def test_huge_pictures_are_refused_before_they_are_decoded(tmp_path: Path) -> None:
+    Pillow.new("1", (20_000, 40)).save(tmp_path / "long.png")
+    with pytest.raises(InputError, match=f"20000 x 40 pixels.*{MAX_SIDE:,}"):
+        read_image(tmp_path / "long.png")
+    Pillow.new("1", (10_000, 8_100)).save(tmp_path / "many.png")
+    with pytest.raises(InputError, match=f"{MAX_PIXELS:,}"):
+        read_image(tmp_path / "many.png")
+    Pillow.new("1", (20_000, 20_000)).save(tmp_path / "bomb.png")
+    with pytest.raises(InputError, match="pixels"):
+        read_image(tmp_path / "bomb.png")
+
+
+def test_what_is_no_picture_says_so(tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    Pillow.fromarray(_gradient(200, 300)).save(buffer, "JPEG")
+    (tmp_path / "cut.jpg").write_bytes(buffer.getvalue()[:1500])
+    (tmp_path / "empty.jpg").touch()
+    (tmp_path / "text.jpg").write_text("not a picture")
+    for name, reason in {
+        "cut.jpg": "damaged or incomplete",
+        "empty.jpg": "is empty",
+        "text.jpg": "not a picture",
+        "absent.jpg": "does not exist",
+        ".": "is a folder",
+    }.items():
+        with pytest.raises(InputError, match=reason):
+            read_image(tmp_path / name)
+
+
+def test_writing_refuses_what_it_cannot_write(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"\.png"):
+        write_image(tmp_path / "a.xyz", _gradient())
+    with pytest.raises(ValueError, match="uint8"):
+        write_image(tmp_path / "a.png", _gradient().astype(np.float32))
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="cannot write"):
+        write_image(tmp_path / "file" / "a.png", _gradient())
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_resize_keeps_proportions() -> None:
+    image = _gradient(20, 30)
+    assert resize(image, height=10).shape == (10, 15, 3)
+    assert resize(image, width=60).shape == (40, 60, 3)
+    assert resize(image, width=7, height=9).shape == (9, 7, 3)
+    assert resize(image, longest=15).shape == (10, 15, 3)
+    assert resize(image, longest=300, enlarge=False) is image
+    assert resize(np.full((9, 9, 3), 77, np.uint8), height=4).tolist() == np.full((4, 4, 3), 77).tolist()
+    for bad in ({}, {"longest": 5, "width": 5}, {"height": 0}):
+        with pytest.raises(ValueError, match=r"pixel|give"):
+            resize(image, **bad)  # type: ignore[arg-type]
