@@ -102,7 +102,6 @@ function draw(values) {
   let same = !resized;
   for (let i = 0; same && i < NUMBERS; i++) same = values[i] === shown[i];
   if (same) return;
-  portrait.gl.viewport(0, 0, canvas.width, canvas.height);
   portrait.draw(values.subarray(0, WEIGHTS), values.subarray(WEIGHTS, WEIGHTS + 2), values.subarray(WEIGHTS + 2, NUMBERS));
   shown.set(values);
   resized = false;
@@ -190,7 +189,7 @@ async function raise() {
   trouble = gl ? null : "noWebgl";
   if (gl) {
     try {
-      portrait = await Portrait.load(gl, "/rig/");
+      portrait = portrait ? await portrait.restored() : await Portrait.load(gl, "/rig/");
       place();
       draw(playout.sample(now()));
       body.dataset.state = "ready";

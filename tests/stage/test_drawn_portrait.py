@@ -1,0 +1,111 @@
+"""The portrait as a real browser draws it: moved inside the face, itself elsewhere, and the CPU renderer's picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tests.stage.conftest import show_expression
+from tests.stage.live import Stage, running
+from visavis.assets import AssetStore
+from visavis.portrait.gallery import DEFAULT_PORTRAIT, open_portrait
+from visavis.portrait.presets import emotion_preset
+from visavis.portrait.render import MeshRenderer
+from visavis.portrait.rig import Rig
+from visavis.portrait.webrig import export_web_rig
+from visavis.stage.rigfiles import RigFiles
+from visavis.types import Expression
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+pytestmark = pytest.mark.browser
+
+OpenPage = Callable[..., "Page"]
+
+#: Farther from the mesh than this, in face widths, no pixel may ever change.
+FADE = 0.35
+#: Mean absolute difference between the browser's and the CPU's picture inside the face, in 8-bit steps.
+TOLERANCE = 3.0
+
+EXPRESSIONS = {
+    "joy": emotion_preset("joy"),
+    "surprise": emotion_preset("surprise"),
+    "sadness": emotion_preset("sadness"),
+    "anger": emotion_preset("anger"),
+    "blink": Expression.from_mapping({"eyeBlinkLeft": 1.0, "eyeBlinkRight": 1.0}),
+    "wide mouth": Expression.from_mapping({"jawOpen": 0.8, "mouthSmileLeft": 0.5, "mouthSmileRight": 0.5}),
+    "glance": Expression.from_mapping({}, gaze=(0.6, 0.3)),
+    "turn": Expression.from_mapping({"mouthPucker": 0.6}, sway=(3.0, -2.0, 2.0)),
+}
+
+
+@pytest.fixture(scope="module")
+def rig(assets: AssetStore) -> Rig:
+    return open_portrait(DEFAULT_PORTRAIT, assets=assets).rig
+
+
+@pytest.fixture(scope="module")
+def portrait_stage(rig: Rig) -> Iterator[Stage]:
+    with running(Stage(rig=RigFiles(export_web_rig(rig, title="The Bridgewater Madonna")))) as stage:
+        yield stage
+
+
+@pytest.fixture
+def page(portrait_stage: Stage, open_page: OpenPage) -> Page:
+    return open_page(portrait_stage.url + "?static=1")
+
+
+def inside_face(rig: Rig) -> NDArray[np.bool_]:
+    """Pixels inside the box around the face's mesh."""
+    height, width = rig.painting.shape[:2]
+    low, high = rig.landmarks.min(axis=0), rig.landmarks.max(axis=0)
+    y, x = np.mgrid[0:height, 0:width]
+    inside: NDArray[np.bool_] = (x >= low[0]) & (x <= high[0]) & (y >= low[1]) & (y <= high[1])
+    return inside
+
+
+def far_from_face(rig: Rig) -> NDArray[np.bool_]:
+    """Pixels farther from every landmark than `FADE` face widths."""
+    from scipy.spatial import cKDTree
+
+    height, width = rig.painting.shape[:2]
+    y, x = np.mgrid[0:height, 0:width]
+    distance, _ = cKDTree(rig.landmarks).query(np.stack([x.ravel(), y.ravel()], axis=1))
+    far: NDArray[np.bool_] = (distance > FADE * rig.face_width).reshape(height, width)
+    return far
+
+
+def test_at_rest_the_browser_shows_the_painting_itself(page: Page, rig: Rig) -> None:
+    np.testing.assert_array_equal(show_expression(page, Expression()), rig.painting)
+
+
+def test_a_smile_changes_the_face_and_nothing_else(page: Page, rig: Rig) -> None:
+    neutral = show_expression(page, Expression())
+    smile = show_expression(page, emotion_preset("joy"))
+    changed = np.abs(smile.astype(int) - neutral).max(axis=2)
+    assert (changed[inside_face(rig)] > 12).mean() > 0.05
+    assert not changed[far_from_face(rig)].any()
+
+
+@pytest.mark.parametrize("name", EXPRESSIONS)
+def test_the_browser_draws_what_the_cpu_renderer_draws(page: Page, rig: Rig, name: str) -> None:
+    expected = MeshRenderer(rig).render(EXPRESSIONS[name])
+    drawn = show_expression(page, EXPRESSIONS[name])
+    difference = np.abs(drawn.astype(float) - expected).mean(axis=2)
+    assert difference[inside_face(rig)].mean() < TOLERANCE
+    assert difference[far_from_face(rig)].max() == 0
+    # The movement itself is far larger than the tolerance's share of it.
+    moved = np.abs(expected.astype(float) - rig.painting).mean(axis=2)[inside_face(rig)].mean()
+    assert difference[inside_face(rig)].mean() < 0.5 * moved
+
+
+def test_an_expression_leaves_nothing_behind(page: Page, rig: Rig) -> None:
+    first = show_expression(page, emotion_preset("joy"))
+    show_expression(page, emotion_preset("surprise"))
+    np.testing.assert_array_equal(show_expression(page, emotion_preset("joy")), first)
+    np.testing.assert_array_equal(show_expression(page, Expression()), rig.painting)
