@@ -1,0 +1,127 @@
+"""The house stands: what may import what, what is public, and what the project never says."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import visavis
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "src" / "visavis"
+
+# What each room may import of ours; a room that is not named may import anything but those in `TOP`.
+TOP = {"lab", "stage", "archive", "cli"}
+ALLOWED = {
+    "types": set[str](),
+    "errors": set[str](),
+    "files": {"errors"},
+    "downloads": {"errors"},
+    "assets": {"downloads", "errors", "files"},
+    "images": {"errors", "files", "types"},
+    "sources": {"errors", "images", "types"},
+    "faces": {"assets", "errors", "files", "images", "types"},
+}
+HEAVY = {"av", "cv2", "keras", "matplotlib", "mediapipe", "onnx", "onnxruntime", "PIL", "pyarrow", "scipy", "torch"}
+
+
+def imports_of(path: Path, *, top_level_only: bool) -> Iterator[str]:
+    """Dotted names that a file imports; those for type checkers alone do not count."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for_checkers = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        for inner in ast.walk(node)
+    }
+    for node in tree.body if top_level_only else ast.walk(tree):
+        if id(node) in for_checkers:
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            yield node.module
+
+
+def room_of(path: Path) -> str:
+    relative = path.relative_to(PACKAGE)
+    return relative.parts[0].removesuffix(".py")
+
+
+def test_layers_point_one_way() -> None:
+    broken = []
+    for path in PACKAGE.rglob("*.py"):
+        room = room_of(path)
+        if room in ("__init__", "__main__"):
+            continue
+        for name in imports_of(path, top_level_only=False):
+            parts = name.split(".")
+            if parts[0] != "visavis" or len(parts) < 2 or parts[1] == room:
+                continue
+            allowed = ALLOWED.get(room)
+            if (allowed is not None and parts[1] not in allowed) or (room not in TOP and parts[1] in TOP):
+                broken.append(f"{path.relative_to(PACKAGE)} imports {name}")
+    assert not broken
+
+
+def test_the_portrait_keeps_out_of_the_inside_of_faces() -> None:
+    inside = [
+        f"{path.name} imports {name}"
+        for path in (PACKAGE / "portrait").rglob("*.py")
+        for name in imports_of(path, top_level_only=False)
+        if name.startswith("visavis.faces.")
+    ]
+    assert not inside
+
+
+def test_heavy_libraries_are_imported_where_they_are_used() -> None:
+    # The laboratory as a whole is imported only by those who train.
+    early = [
+        f"{path.relative_to(PACKAGE)} imports {name}"
+        for path in PACKAGE.rglob("*.py")
+        if room_of(path) not in ("lab", "images")
+        for name in imports_of(path, top_level_only=True)
+        if name.split(".")[0] in HEAVY
+    ]
+    assert not early
+
+
+def test_importing_visavis_loads_nothing_heavy() -> None:
+    code = f"import sys, visavis; print(sorted({HEAVY | {'numpy', 'pydantic', 'typer', 'rich'}} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_every_public_name_is_there() -> None:
+    assert len(set(visavis.__all__)) == len(visavis.__all__) == 23
+    for name in visavis.__all__:
+        assert getattr(visavis, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'find_face'"):
+        visavis.find_face  # noqa: B018
+
+
+def test_no_file_outgrows_its_noun() -> None:
+    lengths = {
+        path.relative_to(ROOT): len(path.read_text(encoding="utf-8").splitlines()) for path in PACKAGE.rglob("*.py")
+    }
+    assert not {str(path): length for path, length in lengths.items() if length > 400}
+
+
+@pytest.mark.parametrize("folder", ["src", "tests", "docs", "benchmarks", "examples", "tools"])
+def test_the_project_speaks_of_itself_alone(folder: str) -> None:
+    # Absolute paths of somebody's machine do not belong into the project.
+    path_of_a_machine = re.compile(r"(?<![\w.])/(work|home|root|Users)/\w+")
+    found = [
+        f"{path.relative_to(ROOT)}: {line.strip()}"
+        for path in (ROOT / folder).rglob("*")
+        if path.suffix in {".py", ".md", ".toml", ".js", ".html", ".sh", ".css"}
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if path_of_a_machine.search(line)
+    ]
+    assert not found
