@@ -16,7 +16,7 @@ from visavis.errors import InputError, OutputError
 from visavis.files import replacing
 from visavis.types import Image
 
-__all__ = ["IMAGE_SUFFIXES", "MAX_PIXELS", "MAX_SIDE", "read_image", "resize", "write_image"]
+__all__ = ["IMAGE_SUFFIXES", "MAX_PIXELS", "MAX_SIDE", "WRITABLE_SUFFIXES", "read_image", "resize", "write_image"]
 
 #: Pictures above this many pixels are refused: 80 million take 240 MB as RGB, and working copies several times that.
 MAX_PIXELS: Final = 80_000_000
@@ -34,6 +34,8 @@ _FORMATS: Final = {
     ".tif": "TIFF",
     ".tiff": "TIFF",
 }
+#: Names of files that `write_image` writes.
+WRITABLE_SUFFIXES: Final = tuple(_FORMATS)
 
 
 def read_image(path: str | os.PathLike[str]) -> Image:

@@ -19,7 +19,7 @@ from visavis.portrait.rig import MIN_FACE_WIDTH, Rig
 from visavis.portrait.topology import MESH_POINTS
 from visavis.types import BLENDSHAPES, Face, Image
 
-__all__ = ["RigReport", "check_rig", "draw_rig", "head_crop", "reaches"]
+__all__ = ["RigReport", "check_rig", "draw_rig", "head_crop", "reaches", "too_small"]
 
 Array = NDArray[np.float64]
 

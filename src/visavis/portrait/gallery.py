@@ -25,7 +25,15 @@ from visavis.images import IMAGE_SUFFIXES, read_image, resize
 from visavis.portrait.rig import Rig, make_rig
 from visavis.types import Face, Image
 
-__all__ = ["DEFAULT_PORTRAIT", "Gallery", "OpenPortrait", "Portrait", "choose_sitter", "open_portrait"]
+__all__ = [
+    "DEFAULT_PORTRAIT",
+    "Gallery",
+    "OpenPortrait",
+    "Portrait",
+    "choose_sitter",
+    "find_sitter_of",
+    "open_portrait",
+]
 
 #: The portrait that needs nothing but a package index.
 DEFAULT_PORTRAIT: Final = "bridgewater-madonna"
@@ -317,6 +325,19 @@ def open_portrait(
 
     >>> image, face, rig = open_portrait("bridgewater-madonna", assets=AssetStore())   # doctest: +SKIP
     """
+    image, sitter = find_sitter_of(name, assets=assets, face=face, height=height, gallery=gallery)
+    return OpenPortrait(image, sitter, make_rig(image, sitter))
+
+
+def find_sitter_of(
+    name: str | os.PathLike[str],
+    *,
+    assets: AssetStore,
+    face: int | None = None,
+    height: int | None = None,
+    gallery: Gallery | None = None,
+) -> tuple[Image, Face]:
+    """Read a portrait and find its sitter, without rigging it; arguments and errors as for `open_portrait`."""
     from visavis.faces import find_faces
 
     portrait = (gallery or Gallery(assets)).find(name)
@@ -325,8 +346,7 @@ def open_portrait(
     if height is not None:
         image = resize(image, height=height)
     faces = find_faces(image, assets=assets, require_landmarks=False)
-    sitter = choose_sitter(faces, number=face or portrait.face, name=portrait.name)
-    return OpenPortrait(image, sitter, make_rig(image, sitter))
+    return image, choose_sitter(faces, number=face or portrait.face, name=portrait.name)
 
 
 def _listed(faces: Sequence[Face]) -> str:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from visavis.types import BLENDSHAPE_INDEX, BLENDSHAPES, Expression, Float32
 
-__all__ = ["Key", "Passage", "Timeline", "emotion_passage", "relative_to_rest", "tour"]
+__all__ = ["Key", "Passage", "Timeline", "blended", "emotion_passage", "relative_to_rest", "tour"]
 
 #: Seconds that a felt smile takes to rise and to fade: onsets last 0.4 to 0.7 s, offsets are slower (K. Schmidt,
 #: J. Cohn, Y. Tian, "Signal characteristics of spontaneous facial expressions", Biological Psychology 65, 2003).
