@@ -40,7 +40,9 @@ class StreamGrabber(Grabber):
         self.url = url
         self._clock = clock
         self._sleep = sleep
-        options = {"fflags": "nobuffer", "flags": "low_delay"}
+        # Without these a live stream lags by what is buffered; a recording would lose its first frames by them.
+        recorded = url.startswith(("http", "file"))
+        options = {} if recorded else {"fflags": "nobuffer", "flags": "low_delay"}
         if url.startswith("rtsp"):
             options["rtsp_transport"] = "tcp"
         try:
