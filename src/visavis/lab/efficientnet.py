@@ -10,6 +10,7 @@ This module imports torch: import it only where a network is built.
 from __future__ import annotations
 
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, Final, cast
 
 import torch
@@ -185,7 +186,7 @@ def load_weights(network: EfficientNetLite0, path: Path) -> tuple[Tensor, Tensor
         tensors = torch.load(path, map_location="cpu", weights_only=True)
         top = tensors.pop("_fc.weight"), tensors.pop("_fc.bias")
         network.load_state_dict(tensors)
-    except (OSError, RuntimeError, KeyError, ValueError, EOFError, AttributeError, TypeError) as error:
+    except (OSError, RuntimeError, KeyError, ValueError, EOFError, AttributeError, TypeError, UnpicklingError) as error:
         raise ModelError(
             f"{path} does not hold EfficientNet-Lite0 weights ({error}); expected the asset 'efficientnet-lite0'"
         ) from error

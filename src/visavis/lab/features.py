@@ -137,7 +137,7 @@ def feature_store(
         with replacing(path) as temporary:
             target: Any = None
             for start in range(0, len(store.pixels), _BATCH):
-                squares = torch.from_numpy(np.ascontiguousarray(store.pixels[start : start + _BATCH])).float()
+                squares = torch.from_numpy(np.array(store.pixels[start : start + _BATCH])).float()
                 with torch.autocast("cpu", torch.bfloat16, enabled=half):
                     features = cut.stem(network.normalise(squares)).float().numpy()
                 if target is None:

@@ -156,7 +156,7 @@ def _logit(scores: Floats) -> Floats:
 
 def with_temperature(scores: Floats, temperature: float | Floats, bias: float | Floats = 0.0) -> Floats:
     """Probabilities whose logits are divided by the temperature and shifted by the bias."""
-    return np.asarray(1 / (1 + np.exp(-(_logit(scores) / temperature + bias))))
+    return np.asarray(0.5 * (1 + np.tanh((_logit(scores) / temperature + bias) / 2)))
 
 
 def fit_temperature(labels: Floats, scores: Floats, *, steps: int = 50) -> tuple[float, float]:
@@ -169,11 +169,18 @@ def fit_temperature(labels: Floats, scores: Floats, *, steps: int = 50) -> tuple
     weight = np.array([1.0, 0.0])
     pull = 1e-3 * len(y)
     design = np.column_stack([z, np.ones_like(z)])
+
+    def cost(w: Floats) -> float:
+        reach = design @ w
+        return float((np.logaddexp(0, reach) - y * reach).sum() + pull / 2 * ((w - (1.0, 0.0)) ** 2).sum())
+
     for _ in range(steps):
-        p = 1 / (1 + np.exp(-design @ weight))
+        p = 0.5 * (1 + np.tanh(design @ weight / 2))  # the sigmoid, which so cannot overflow
         gradient = design.T @ (p - y) + pull * (weight - (1.0, 0.0))
         hessian = (design * (p * (1 - p))[:, None]).T @ design + pull * np.eye(2)
         change = np.linalg.solve(hessian, gradient)
+        while cost(weight - change) > cost(weight) and np.abs(change).max() > 1e-9:
+            change = change / 2
         weight = weight - change
         if np.abs(change).max() < 1e-9:
             break

@@ -1,0 +1,244 @@
+"""From a run to what ships: an ONNX file and the card without which it is worth nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.errors import InputError, ModelError
+from visavis.files import replacing
+from visavis.lab import metrics
+from visavis.lab.framing import face_spec
+from visavis.lab.models import Network
+from visavis.lab.pixels import PixelStore
+from visavis.lab.recipe import Recipe
+from visavis.lab.runs import load_run, material
+from visavis.reading.card import Calibration, ModelCard, save_card
+
+__all__ = ["PARITY", "Exported", "crop_of", "export_run", "largest_difference", "to_onnx"]
+
+#: The ONNX file may differ from the Keras model by at most so much in any probability.
+PARITY: Final = 1e-4
+
+_ALIGNED_DATA: Final = "CelebA-HQ (Karras et al., arXiv:1710.10196), a selection of CelebA (Liu et al., ICCV 2015)"
+_ALIGNED_TERMS: Final = "non-commercial research, as the training data; attributes are opinions of CelebA's annotators"
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What was written.
+
+    Attributes:
+        card, model: the files.
+        difference: largest difference of a probability between Keras and ONNX.
+        int8_loss: fall of mean average precision on test in eight bits, or None where that was not asked for.
+    """
+
+    card: Path
+    model: Path
+    difference: float
+    int8_loss: float | None
+
+
+def crop_of(recipe: Recipe, network: Network) -> Any:
+    """The crop that a run's network wants, normalisation included."""
+    from dataclasses import replace
+
+    normalise = network.normalise
+    spec = face_spec(network.size)
+    if recipe.data.frame == "whole":
+        # Trained on pictures framed as CelebA-HQ's: the live crop is that frame.
+        from visavis.faces.crop import ALIGNED_TEMPLATE
+
+        spec = replace(spec, template=ALIGNED_TEMPLATE)
+    return replace(
+        spec,
+        mean=tuple(value / 255 for value in normalise.mean),
+        std=tuple(value / 255 for value in normalise.std),
+        colour="bgr" if normalise.colour == "BGR" else "rgb",
+    )
+
+
+def to_onnx(network: Network, path: Path) -> None:
+    """Write a network as ONNX: `pictures` (batch, size, size, 3) float32 -> `probabilities` (batch, A).
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    import torch
+
+    class Inference(torch.nn.Module):
+        """The model with `training` bound, which is what the exporter can trace."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = network.model
+
+        def forward(self, pictures: torch.Tensor) -> Any:
+            return self.model(pictures, training=False)
+
+    example = torch.zeros(2, network.size, network.size, 3)
+    noise = logging.getLogger("torch.onnx")
+    level = noise.level
+    noise.setLevel(logging.ERROR)  # it warns of torchvision's operators, which no network here has
+    try:
+        with warnings.catch_warnings(), replacing(path) as temporary:
+            warnings.simplefilter("ignore")
+            program = torch.onnx.export(
+                Inference().eval(),
+                (example,),
+                dynamo=True,
+                verbose=False,
+                input_names=["pictures"],
+                output_names=["probabilities"],
+                dynamic_shapes=({0: torch.export.Dim("batch")},),
+            )
+            program.save(str(temporary))
+    finally:
+        noise.setLevel(level)
+
+
+def _session(path: Path) -> Any:
+    import onnxruntime
+
+    return onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+
+
+def _onnx_scores(path: Path, network: Network, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    import torch
+
+    session = _session(path)
+    parts = []
+    for start in range(0, len(pixels), 64):
+        inputs = network.normalise(torch.from_numpy(np.array(pixels[start : start + 64])).float()).numpy()
+        parts.append(session.run(None, {"pictures": inputs})[0])
+    return np.concatenate(parts)
+
+
+def largest_difference(path: Path, network: Network, pixels: NDArray[np.uint8]) -> float:
+    """Largest difference of any probability between an ONNX file and its Keras model on (N, size, size, 3) uint8."""
+    from visavis.lab.train import predict
+
+    keras = predict(network, pixels, np.arange(len(pixels)), flip=False, half=False)
+    return float(np.abs(_onnx_scores(path, network, pixels) - keras).max())
+
+
+def export_run(run: Path, *, folder: Path, cache: Path, int8: bool = False, name: str = "attributes") -> Exported:
+    """Export an evaluated run.
+
+    Args:
+        run: a run folder with `metrics.json`.
+        folder: where `NAME.onnx` and `NAME.json` go.
+        cache: folder of decoded pictures.
+        int8: also write `NAME-int8.onnx`, quantised on training pictures, and measure what it loses.
+        name: what the files are called.
+
+    Raises:
+        InputError: no run there, or it has not been evaluated.
+        ModelError: the ONNX file differs from the Keras model by more than `PARITY`.
+    """
+    recipe, network = load_run(run)
+    if not (run / "metrics.json").is_file():
+        raise InputError(f"{run} has not been evaluated; run first: visavis lab evaluate {run}")
+    figures = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
+    stuff = material(recipe, cache=cache)
+    rows = stuff.rows("test")
+    model, card = folder / f"{name}.onnx", folder / f"{name}.json"
+    to_onnx(network, model)
+    difference = largest_difference(model, network, stuff.exact.pixels[rows[:64]])
+    if not difference <= PARITY:
+        model.unlink()
+        raise ModelError(f"the ONNX file differs from the Keras model by {difference:.1e}, more than {PARITY:.0e} allows")
+    loss = None
+    if int8:
+        labels = stuff.dataset.columns(recipe.data.names)
+        loss = _quantised_loss(model, folder / f"{name}-int8.onnx", network, stuff.exact, rows, labels, stuff.rows("train"))
+    save_card(
+        card,
+        ModelCard(
+            name=f"{recipe.name} ({recipe.model.backbone}, {network.size} pixels)",
+            file=model.name,
+            sha256=hashlib.sha256(model.read_bytes()).hexdigest(),
+            attributes=recipe.data.names,
+            crop=crop_of(recipe, network),
+            calibration={key: Calibration(**row) for key, row in figures["calibration"].items()},
+            data=f"{_ALIGNED_DATA}, {len(stuff.rows('train')):,} pictures",
+            terms=_ALIGNED_TERMS,
+            metrics=_card_metrics(figures),
+            origin=_origin(run),
+        ),
+    )
+    return Exported(card, model, difference, loss)
+
+
+def _card_metrics(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """The figures that a reader of the card wants, to three places."""
+    keys = ("accuracy", "majority_accuracy", "average_precision", "roc_auc", "balanced_accuracy_chosen")
+    result: dict[str, Any] = {"rows": figures["test"]["rows"]}
+    result["attributes"] = {
+        name: {key: round(row[key], 3) for key in keys} for name, row in figures["test"]["attributes"].items()
+    }
+    if "six" in figures["test"]:
+        six = figures["test"]["six"]
+        result["six"] = {
+            "mean_average_precision": round(six["mean"]["average_precision"], 4),
+            "balanced_accuracy": round(six["mean"]["balanced_accuracy_chosen"], 4),
+            "micro_precision": round(six["micro_precision"], 4),
+            "micro_recall": round(six["micro_recall"], 4),
+        }
+    if "wild" in figures and "six" in figures["wild"]:
+        result["wild_mean_average_precision"] = round(figures["wild"]["six"]["mean"]["average_precision"], 4)
+    return result
+
+
+def _origin(run: Path) -> dict[str, Any]:
+    path = run / "provenance.json"
+    origin = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return {key: origin[key] for key in ("visavis", "commit", "packages", "precision", "data", "seed") if key in origin}
+
+
+def _quantised_loss(
+    model: Path,
+    target: Path,
+    network: Network,
+    store: PixelStore,
+    rows: NDArray[np.int64],
+    labels: NDArray[np.uint8],
+    calibrating: NDArray[np.int64],
+) -> float:
+    """Quantise statically (weights and activations, a channel at a time) and tell what is lost on test."""
+    import tempfile
+
+    import torch
+    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    class Pictures(CalibrationDataReader):  # type: ignore[misc]
+        def __init__(self) -> None:
+            self._rows = iter(calibrating[:: max(len(calibrating) // 128, 1)][:128])
+
+        def get_next(self) -> dict[str, NDArray[np.float32]] | None:
+            row = next(self._rows, None)
+            if row is None:
+                return None
+            return {"pictures": network.normalise(torch.from_numpy(store.pixels[row][None].copy()).float()).numpy()}
+
+    with tempfile.TemporaryDirectory() as work, replacing(target) as temporary:
+        ready = Path(work) / "ready.onnx"
+        quant_pre_process(str(model), str(ready))
+        quantize_static(
+            str(ready), str(temporary), Pictures(), quant_format=QuantFormat.QDQ, per_channel=True,
+            activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
+        )  # fmt: skip
+    squares, truth = store.pixels[rows], labels[rows]
+    plain, small = _onnx_scores(model, network, squares), _onnx_scores(target, network, squares)
+    return metrics.mean_average_precision(truth, plain) - metrics.mean_average_precision(truth, small)
