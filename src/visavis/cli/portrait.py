@@ -96,17 +96,18 @@ def render(
 
 def list_portraits() -> None:
     """List the portraits that can be asked for by name."""
+    from rich.markup import escape
     from rich.table import Column, Table
 
     from visavis.portrait.gallery import DEFAULT_PORTRAIT, Gallery
 
-    table = Table(Column("name", no_wrap=True), "from", "artist", "title", "year", "museum", title="Portraits")
+    table = Table(Column("name", no_wrap=True), "from", "painting", "museum", title="Portraits")
     for portrait in Gallery().entries():
-        where = portrait.origin
-        state = where if portrait.path is not None else "to fetch"
+        state = portrait.origin if portrait.path is not None else "to fetch"
         colour = {"built-in": "green", "to fetch": "yellow"}.get(state, "cyan")
         name = f"{portrait.name} *" if portrait.name == DEFAULT_PORTRAIT else portrait.name
-        table.add_row(name, f"[{colour}]{state}[/]", portrait.artist, portrait.title, portrait.year, portrait.museum)
+        work = ", ".join(part for part in (portrait.artist, portrait.title, portrait.year) if part)
+        table.add_row(escape(name), f"[{colour}]{state}[/]", escape(work), escape(portrait.museum))
     console = results_console()
     console.print(table)
     console.print("* the default. Fetch others with: visavis portrait fetch NAME", style="dim")
@@ -345,12 +346,15 @@ def _print_reach(reach: dict[str, float]) -> None:
     from rich.table import Table
 
     table = Table(title="reach of each blendshape, in pixels", box=None, show_header=False, title_justify="left")
+    for _ in range(3):
+        table.add_column(no_wrap=True)
+        table.add_column(justify="right", no_wrap=True)
     names = [name for name in reach if name != "_neutral"]
     rows = -(-len(names) // 3)
     for row in range(rows):
         cells = []
         for name in names[row::rows]:
-            cells += [name, f"{reach[name]:6.1f}  "]
+            cells += [name, f"{reach[name]:.1f}"]
         table.add_row(*cells)
     results_console().print(table)
 

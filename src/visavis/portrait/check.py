@@ -127,7 +127,10 @@ def check_rig(rig: Rig, face: Face) -> RigReport:
 def reaches(rig: Rig) -> dict[str, float]:
     """How far each blendshape at weight 1 moves paint at most, in pixels, by name; lids and irises included."""
     paint = np.linalg.norm(rig.fields, axis=-1).max(axis=(1, 2))
-    layers = [np.linalg.norm(fields, axis=-1).max(axis=(1, 2)) for fields in (rig.mouth.upper, rig.mouth.lower)]
+    layers = [
+        _reach_of_layer(fields, mask, rig.mouth.grid.step)
+        for fields, mask in ((rig.mouth.upper, rig.mouth.upper_mask), (rig.mouth.lower, rig.mouth.lower_mask))
+    ]
     lids = np.zeros((2, len(paint)))
     for side, eye in enumerate(rig.eyes):
         for motion in range(len(BLENDSHAPES)):
@@ -199,6 +202,13 @@ def head_crop(image: Image, face: Face, *, face_width: int = 320) -> Image:
 def too_small(face: Face) -> bool:
     """Whether a face's box is below the width that can be rigged."""
     return face.width < MIN_FACE_WIDTH
+
+
+def _reach_of_layer(fields: NDArray[np.float32], mask: NDArray[np.uint8], step: int) -> NDArray[np.float32]:
+    """The reach of each motion in a lip's layer, where the layer is seen."""
+    # Nodes lie on every `step`-th pixel; the last one lies just beyond the mask.
+    seen = np.pad(mask, ((0, 1), (0, 1)), mode="edge")[::step, ::step] > 0
+    return np.asarray(np.where(seen, np.linalg.norm(fields, axis=-1), 0).max(axis=(1, 2)), np.float32)
 
 
 def _state(eye: Eye) -> Literal["open", "lowered", "closed"]:

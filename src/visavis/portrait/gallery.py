@@ -14,6 +14,7 @@ import os
 import re
 import secrets
 import shutil
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -136,8 +137,8 @@ class Gallery:
         builtin = {portrait.name: portrait for portrait in self._builtin()}
         if text in builtin and builtin[text].path is not None:
             return builtin[text]
-        matches = [portrait for portrait in self._of_shared() if _ends_with(portrait.name, text)]
-        exact = [portrait for portrait in matches if portrait.name == text]
+        matches = [portrait for portrait in self._of_shared() if portrait.path and _ends_with(portrait.path.stem, text)]
+        exact = [portrait for portrait in matches if portrait.path and text in (portrait.name, portrait.path.stem)]
         if exact or len(matches) == 1:
             return (exact or matches)[0]
         if text in builtin:
@@ -260,11 +261,14 @@ class Gallery:
         if root is None:
             return ()
         pictures = sorted((root / "data" / "portraits" / "images").glob("*"))
-        return tuple(
-            Portrait(path.stem, "shared", path, title=_spaced(path.stem.split("__")[-1]), artist=_artist(path.stem))
-            for path in pictures
-            if path.suffix.lower() in IMAGE_SUFFIXES
-        )
+        pictures = [path for path in pictures if path.suffix.lower() in IMAGE_SUFFIXES]
+        endings = Counter(path.stem.split("__")[-1] for path in pictures)
+        shared = []
+        for path in pictures:
+            artist, _, ending = path.stem.rpartition("__")
+            name = ending if endings[ending] == 1 else path.stem
+            shared.append(Portrait(name, "shared", path, title=_spaced(ending), artist=_spaced(artist)))
+        return tuple(shared)
 
 
 def choose_sitter(faces: Sequence[Face], *, number: int | None = None, name: str = "the picture") -> Face:
@@ -383,7 +387,3 @@ def _ends_with(stem: str, name: str) -> bool:
 
 def _spaced(slug: str) -> str:
     return " ".join(word.capitalize() for word in slug.split("-"))
-
-
-def _artist(stem: str) -> str:
-    return _spaced(stem.split("__")[0]) if "__" in stem else ""
