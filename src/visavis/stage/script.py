@@ -22,8 +22,7 @@ _ACTS: Final = tuple(label for label in EMOTIONS if label != "neutral")
 _ONSET_S: Final = 0.6
 _OFFSET_S: Final = 1.0
 _BLINK_S: Final = 0.25
-# After so many emotions the spectator leaves for a while, so that the empty room is played too.
-_ACTS_IN_A_VISIT: Final = 7
+# Between two visits the room is empty, so that this is played too.
 _AWAY_S: Final = 6.0
 
 
@@ -48,7 +47,7 @@ class ScriptedFace:
         self._presets = dict(presets)
         self._random = np.random.default_rng(seed)
         self._acts: list[_Act] = []
-        self._played = 0
+        self._to_come: list[str] = []
         self._origin_s: float | None = None
 
     def detect(self, image: Image, time_s: float = 0.0) -> tuple[Face, ...]:
@@ -71,13 +70,14 @@ class ScriptedFace:
 
     def _next_act(self, last: _Act | None) -> _Act:
         start_s = last.end_s if last else 0.0
-        if last is not None and self._played and self._played % _ACTS_IN_A_VISIT == 0 and last.label:
+        arrives = last is None or not last.label
+        if not arrives and not self._to_come:
             return _Act(start_s, start_s + _AWAY_S, "", 0.0, ())
-        # It arrives with a calm face; then never the same emotion twice in a row.
-        calm = last is None or not last.label
-        others = [label for label in _ACTS if last is None or label != last.label]
-        label = "neutral" if calm else str(self._random.choice(others))
-        self._played += not calm
+        if arrives:
+            # A visit: in with a calm face, then every emotion once, in an order of its own.
+            self._to_come = [_ACTS[index] for index in self._random.permutation(len(_ACTS))]
+        label = "neutral" if arrives else self._to_come.pop()
+        calm = label == "neutral"
         length_s = float(self._random.uniform(1.5, 2.5) if calm else self._random.uniform(3.5, 5.5))
         strength = float(self._random.uniform(0.75, 1.0))
         blinks, at = [], start_s + float(self._random.uniform(0.3, 2.5))
