@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 
 from visavis.types import Float32
 
 __all__ = ["clip_boxes", "iou", "keep_best", "overlap_of_smaller"]
+
+_BLOCK: Final = 48
 
 
 def _areas(boxes: Float32) -> Float32:
@@ -55,7 +59,9 @@ def overlap_of_smaller(first: Float32, second: Float32) -> Float32:
     return np.asarray(np.divide(shared, smaller, out=np.zeros_like(shared), where=smaller > 0), np.float32)
 
 
-def keep_best(boxes: Float32, scores: Float32, *, max_iou: float) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
+def keep_best(
+    boxes: Float32, scores: Float32, *, max_iou: float, limit: int | None = None
+) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
     """Non-maximum suppression: the indices that stay, best score first.
 
     The best box stays and takes away all that overlap it by more than `max_iou`, and so on. Equal scores keep the
@@ -65,26 +71,63 @@ def keep_best(boxes: Float32, scores: Float32, *, max_iou: float) -> np.ndarray[
         boxes: (N, 4) float32 boxes.
         scores: (N,) float32.
         max_iou: boxes that overlap a better one by more than this go.
+        limit: only so many boxes, the best, are looked at; None for all.
 
     >>> same = np.array([[0, 0, 9, 9], [0, 0, 9, 9]], np.float32)
     >>> keep_best(same, np.array([0.5, 0.9], np.float32), max_iou=0.4).tolist()
     [1]
     """
-    order = np.argsort(-scores, kind="stable")
-    boxes = boxes[order]
-    x0, y0, x1, y1 = np.ascontiguousarray(boxes.T)
-    areas = _areas(boxes)
+    order = _ranking(scores, limit)
+    ranked = boxes[order]
+    edges = np.ascontiguousarray(ranked.T)
+    # Intersection over union above t is intersection times (1 + t) above t times the sum of both areas.
+    shares = _areas(ranked) * np.float32(max_iou)
     waiting = np.arange(len(order))
     kept: list[int] = []
     while waiting.size:
-        best = waiting[0]
-        kept.append(int(best))
-        rest = waiting[1:]
-        width = np.minimum(x1[best], x1[rest]) - np.maximum(x0[best], x0[rest])
-        height = np.minimum(y1[best], y1[rest]) - np.maximum(y0[best], y0[rest])
-        shared = np.maximum(width, 0) * np.maximum(height, 0)
-        waiting = rest[shared <= max_iou * (areas[best] + areas[rest] - shared)]
+        # The best few are settled among themselves, then all that they take away goes at once.
+        block, waiting = waiting[:_BLOCK], waiting[_BLOCK:]
+        clash = np.triu(_clashes(edges, shares, block, block, max_iou), 1)
+        gone = np.zeros(len(block), np.bool_)
+        for row in np.flatnonzero(clash.any(axis=1)):
+            if not gone[row]:
+                gone |= clash[row]
+        best = block[~gone]
+        kept.extend(best.tolist())
+        if waiting.size:
+            waiting = waiting[~_clashes(edges, shares, best, waiting, max_iou).any(axis=0)]
     return order[kept]
+
+
+def _ranking(scores: Float32, limit: int | None) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
+    """Indices from the best score to the worst, at most `limit`; equal scores in the order given."""
+    if limit is None or limit >= len(scores):
+        return np.argsort(-scores, kind="stable")
+    least = np.partition(scores, len(scores) - limit)[len(scores) - limit]
+    candidates = np.flatnonzero(scores >= least)
+    return candidates[np.argsort(-scores[candidates], kind="stable")][:limit]
+
+
+def _clashes(
+    edges: Float32,
+    shares: Float32,
+    first: np.ndarray[tuple[int], np.dtype[np.intp]],
+    second: np.ndarray[tuple[int], np.dtype[np.intp]],
+    max_iou: float,
+) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
+    """Which boxes overlap by more than `max_iou`: (first, second) bool."""
+    x0, y0, x1, y1 = edges[:, first, None]
+    u0, v0, u1, v1 = edges[:, None, second]
+    across = np.minimum(x1, u1)
+    across -= np.maximum(x0, u0)
+    np.maximum(across, 0, out=across)
+    down = np.minimum(y1, v1)
+    down -= np.maximum(y0, v0)
+    np.maximum(down, 0, out=down)
+    across *= down
+    across *= np.float32(1 + max_iou)
+    clash: np.ndarray[tuple[int, int], np.dtype[np.bool_]] = across > shares[first, None] + shares[None, second]
+    return clash
 
 
 def clip_boxes(boxes: Float32, *, width: int, height: int) -> Float32:

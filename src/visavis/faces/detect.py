@@ -68,11 +68,18 @@ def _centerface(assets: AssetStore, min_score: float, max_side: int | None, mode
     return CenterFaceDetector(assets, min_score=min_score, max_side=max_side or 640, model=model)
 
 
+def _yolov3(assets: AssetStore, min_score: float, max_side: int | None, model: Path | None) -> Detector:
+    from visavis.faces.yolov3 import YoloV3Detector
+
+    return YoloV3Detector(assets, min_score=min_score, model=model)
+
+
 #: Every detector: name -> factory (assets, min_score, max_side, model).
 DETECTORS: Final[dict[str, Callable[[AssetStore, float, int | None, Path | None], Detector]]] = {
     "mediapipe": _mediapipe,
     "yunet": _yunet,
     "centerface": _centerface,
+    "yolov3": _yolov3,
 }
 
 
@@ -91,7 +98,9 @@ def create_detector(
         assets: where models come from.
         min_score: faces below this confidence in [0, 1] are left out.
         max_side: pictures with a longer side, in pixels, are reduced to it; None for the detector's own choice.
-        model: a model file to use in place of the asset.
+            `mediapipe` and `yolov3` always work at their network's own size.
+        model: a model file to use in place of the asset; for `yolov3` a `.cfg` with its `.weights` beside it, or an
+            `.onnx` made of them.
 
     >>> create_detector("centerface", assets=AssetStore()).name
     'centerface'

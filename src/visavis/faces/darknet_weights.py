@@ -1,0 +1,95 @@
+"""Reading a Darknet network's numbers, a `.weights` file, with the normalisation folded into the kernels.
+
+The file is a header (three int32: major, minor, revision; then the pictures seen in training, uint64 from version 0.2
+on, before that uint32), followed by float32 numbers: for each convolution its biases, then, when it is normalised,
+scales, means and variances, then its kernels.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from visavis.errors import ModelError
+from visavis.faces.darknet_cfg import Kernels, Layer, Network
+from visavis.types import Float32
+
+__all__ = ["read_weights"]
+
+
+def read_weights(path: str | os.PathLike[str], network: Network) -> dict[int, tuple[Float32, Float32]]:
+    """Read a `.weights` file with the normalisation folded into the kernels.
+
+    Folding: `scale / sqrt(variance + 1e-6)` multiplies the kernels, and the bias loses the mean times it.
+
+    Returns:
+        By layer index: kernels (filters, channels of a group, size, size) and biases (filters,), float32.
+
+    Raises:
+        ModelError: the file cannot be read, is too short or too long for the network, or holds numbers that are not
+            finite or negative variances; the message names the layer.
+    """
+    numbers = _open_numbers(Path(path), network)
+    place = 0
+    result = {}
+    for layer in network.layers:
+        kernels = layer.kernels
+        if kernels is None:
+            continue
+        if place + kernels.count > numbers.size:
+            raise ModelError(
+                f"{path} ends in {layer}: {kernels.count:,} numbers were expected there, {numbers.size - place:,} are "
+                f"left; {network.name} needs {network.parameter_count:,} in all: the file is cut off, or of another one"
+            )
+        block = np.asarray(numbers[place : place + kernels.count], np.float32)
+        place += kernels.count
+        result[layer.index] = _fold(layer, kernels, block)
+    if place != numbers.size:
+        raise ModelError(
+            f"{path} goes on for {numbers.size - place:,} numbers after the last layer; {network.name} needs "
+            f"{network.parameter_count:,} in all: the weights are of another network"
+        )
+    return result
+
+
+def _open_numbers(path: Path, network: Network) -> Float32:
+    try:
+        with path.open("rb") as file:
+            version = np.frombuffer(file.read(12), "<i4")
+        if version.size < 3:
+            raise ModelError(
+                f"{path} has {path.stat().st_size} bytes; expected Darknet weights, which begin with 16 or 20"
+            )
+        major, minor = int(version[0]), int(version[1])
+        header = 20 if major * 10 + minor >= 2 and major < 1000 and minor < 1000 else 16
+        body = path.stat().st_size - header
+        if body < 4 or body % 4 or not 0 <= major < 1000 or not 0 <= minor < 1000:
+            raise ModelError(
+                f"{path} is no whole Darknet weights file (version {major}.{minor}, {body:,} bytes after the header); "
+                f"expected {network.parameter_count * 4:,} bytes for {network.name}"
+            )
+        return np.memmap(path, "<f4", "r", offset=header, shape=(body // 4,))
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read: {error.strerror or error}; expected Darknet .weights") from error
+
+
+def _fold(layer: Layer, kernels: Kernels, block: Float32) -> tuple[Float32, Float32]:
+    if not np.isfinite(block).all():
+        raise ModelError(f"{layer} has weights that are not finite numbers; the file is damaged or of another network")
+    count = kernels.filters
+    biases = block[:count]
+    weights = block[count * (4 if kernels.normalized else 1) :].reshape(kernels.weight_shape)
+    if not kernels.normalized:
+        return weights, biases
+    scales, means, variances = block[count : 4 * count].reshape(3, count)
+    if variances.min() < 0:
+        raise ModelError(
+            f"{layer} has negative variances ({variances.min():g}); expected none: the weights are of another network"
+        )
+    factor = scales.astype(np.float64) / np.sqrt(variances.astype(np.float64) + 1e-6)
+    return (
+        (weights * factor[:, None, None, None]).astype(np.float32),
+        (biases - means * factor).astype(np.float32),
+    )

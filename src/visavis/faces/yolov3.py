@@ -1,0 +1,219 @@
+"""YOLOv3 in ONNX Runtime: the founding report's detector, and any other face net of its family.
+
+Redmon and Farhadi, "YOLOv3: An Incremental Improvement", 2018, arXiv:1804.02767; decoding after its section 2.1, with
+the `scale_x_y` of Bochkovskiy's Darknet. The picture is letterboxed (scaled in proportion, the rest grey).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from visavis.assets import AssetStore
+from visavis.errors import ModelError
+from visavis.faces.boxes import keep_best
+from visavis.faces.darknet import METADATA_KEY, darknet_to_onnx
+from visavis.faces.darknet_cfg import read_cfg
+from visavis.faces.darknet_weights import read_weights
+from visavis.faces.detect import check_image
+from visavis.faces.found import to_faces
+from visavis.faces.session import open_session
+from visavis.images import resize
+from visavis.types import Face, Float32, Image
+
+__all__ = ["Letterbox", "YoloHead", "YoloV3Detector", "decode_yolo", "letterbox"]
+
+#: Darknet's own overlap above which two boxes are one face.
+_MAX_IOU: Final = 0.45
+#: So many boxes, the best, are searched for overlaps: those of over a hundred faces, more than such a picture can show.
+_MAX_CANDIDATES: Final = 1000
+#: Darknet's border: half grey.
+_GREY: Final = 127
+#: exp() of more would be a face of 2,980 anchors.
+_MAX_LOG_SIZE: Final = 8.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class YoloHead:
+    """What is known about one output of the network.
+
+    Attributes:
+        output: its name.
+        layer: how an error calls it.
+        anchors: (A, 2) float32, widths and heights in pixels of the network's input.
+        classes: how many classes follow each box.
+        scale_x_y: by how much the centre's reach is stretched about the middle of its cell.
+    """
+
+    output: str
+    layer: str
+    anchors: Float32
+    classes: int
+    scale_x_y: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Letterbox:
+    """A picture fitted into the network's input.
+
+    Attributes:
+        pixels: (height, width, 3) uint8 RGB.
+        fitted: the picture as it was scaled.
+        left, top: where it begins in `pixels`.
+    """
+
+    pixels: Image
+    fitted: Image
+    left: int
+    top: int
+
+
+class YoloV3Detector:
+    """The detector `yolov3`; see `Detector`.
+
+    Args:
+        assets: where the report's weights come from when `model` is None.
+        min_score: objectness times class probability must reach it.
+        model: a `.cfg` (its `.weights` beside it), a `.weights` (its `.cfg` beside it), or an `.onnx` that
+            `convert_darknet` wrote.
+    """
+
+    name = "yolov3"
+
+    def __init__(self, assets: AssetStore, *, min_score: float = 0.5, model: Path | None = None) -> None:
+        self._assets = assets
+        self._min_score = min_score
+        self._model = model
+        self._session: Any = None
+        self._heads: tuple[YoloHead, ...] = ()
+        self._size = (0, 0)
+        self._input_name = ""
+
+    def detect(self, image: Image) -> tuple[Face, ...]:
+        """Find faces; see `Detector.detect`. It gives no keypoints."""
+        check_image(image)
+        self._open()
+        width, height = self._size
+        boxed = letterbox(image, width=width, height=height)
+        values = np.multiply(boxed.pixels.transpose(2, 0, 1)[None], np.float32(1 / 255), dtype=np.float32)
+        maps = self._session.run([head.output for head in self._heads], {self._input_name: values})
+        boxes, scores = decode_yolo(
+            [output[0] for output in maps], self._heads, width=width, height=height, min_score=self._min_score
+        )
+        kept = keep_best(boxes, scores, max_iou=_MAX_IOU, limit=_MAX_CANDIDATES)
+        shift = np.array([boxed.left, boxed.top] * 2, np.float32)
+        return to_faces(boxes[kept] - shift, scores[kept], None, worked_at=boxed.fitted, image=image, name="YOLOv3")
+
+    def close(self) -> None:
+        """Free the model."""
+        self._session = None
+
+    def _open(self) -> None:
+        if self._session is not None:
+            return
+        model = self._model
+        if model is not None and model.suffix == ".onnx":
+            session = open_session(model, name="YOLOv3")
+        else:
+            cfg = model.with_suffix(".cfg") if model else self._assets.path("yolov3-face-cfg")
+            weights = model.with_suffix(".weights") if model else self._assets.path("yolov3-face-weights")
+            network = read_cfg(cfg)
+            session = open_session(darknet_to_onnx(network, read_weights(weights, network)), name="YOLOv3")
+        try:
+            described = json.loads(session.get_modelmeta().custom_metadata_map[METADATA_KEY])
+            heads = tuple(
+                YoloHead(
+                    head["output"],
+                    head["layer"],
+                    np.array(head["anchors"], np.float32),
+                    int(head["classes"]),
+                    float(head["scale_x_y"]),
+                )
+                for head in described["heads"]
+            )
+            self._size = int(described["width"]), int(described["height"])
+        except (KeyError, ValueError, TypeError) as error:
+            raise ModelError(
+                f"{model} does not say how its outputs are decoded ({error!r}); expected an ONNX file written by: "
+                "visavis faces convert-darknet"
+            ) from error
+        self._session, self._heads = session, heads
+        self._input_name = session.get_inputs()[0].name
+
+
+def letterbox(image: Image, *, width: int, height: int) -> Letterbox:
+    """Scale (H, W, 3) uint8 to fit into `width` x `height` in proportion, centred on grey."""
+    scale = min(width / image.shape[1], height / image.shape[0])
+    fitted = resize(
+        image,
+        width=min(max(round(image.shape[1] * scale), 1), width),
+        height=min(max(round(image.shape[0] * scale), 1), height),
+    )
+    left, top = (width - fitted.shape[1]) // 2, (height - fitted.shape[0]) // 2
+    pixels = np.full((height, width, 3), _GREY, np.uint8)
+    pixels[top : top + fitted.shape[0], left : left + fitted.shape[1]] = fitted
+    return Letterbox(pixels, fitted, left, top)
+
+
+def decode_yolo(
+    maps: list[Float32], heads: tuple[YoloHead, ...], *, width: int, height: int, min_score: float
+) -> tuple[Float32, Float32]:
+    """Turn the network's maps into boxes.
+
+    A cell's face has its centre at `cell + s sigmoid(t) - (s - 1) / 2`, with `s` the head's `scale_x_y`, the sides
+    `anchor exp(t)` and the score `sigmoid(objectness) max(sigmoid(classes))`.
+
+    Args:
+        maps: for each head (A * (5 + classes), rows, columns) float32.
+        heads: what is known about them, in the same order.
+        width, height: of the network's input in pixels.
+        min_score: boxes below it are left out.
+
+    Returns:
+        (N, 4) boxes in pixels of the network's input and (N,) scores, float32, overlaps still in.
+
+    Raises:
+        ModelError: a map has another shape, or holds numbers that are not finite; the message names the layer.
+    """
+    all_boxes, all_scores = [np.empty((0, 4), np.float32)], [np.empty(0, np.float32)]
+    # A score is at most its objectness, so most cells are settled before any exp() is taken.
+    least = np.float32(np.log(max(min_score, 1e-6)) - np.log1p(-min(min_score, 1 - 1e-6)))
+    for values, head in zip(maps, heads, strict=True):
+        fields = 5 + head.classes
+        if values.ndim != 3 or values.shape[0] != len(head.anchors) * fields:
+            raise ModelError(
+                f"{head.layer} gave {values.shape}; expected {len(head.anchors) * fields} channels, rows and columns"
+            )
+        if not np.isfinite(values).all():
+            raise ModelError(
+                f"{head.layer} gave numbers that are not finite; expected finite ones: its weights, or those of a "
+                "layer before it, are damaged or of another network"
+            )
+        rows, columns = values.shape[1:]
+        cells = values.reshape(len(head.anchors), fields, rows * columns)
+        anchor, cell = np.nonzero(cells[:, 4] >= least)
+        if not anchor.size:
+            continue
+        picked = cells[anchor, :, cell]  # (N, 5 + classes)
+        scores = (
+            _sigmoid(picked[:, 4]) * _sigmoid(picked[:, 5:].max(axis=1)) if head.classes else _sigmoid(picked[:, 4])
+        )
+        good = scores >= min_score
+        picked, scores, anchor, cell = picked[good], scores[good], anchor[good], cell[good]
+        stretch = np.float32(head.scale_x_y)
+        corner = np.stack([cell % columns, cell // columns], axis=1).astype(np.float32)
+        centers = corner + _sigmoid(picked[:, :2]) * stretch - (stretch - 1) / 2
+        centers *= np.array([width / columns, height / rows], np.float32)
+        half = head.anchors[anchor] * np.exp(np.minimum(picked[:, 2:4], _MAX_LOG_SIZE)) / 2
+        all_boxes.append(np.hstack([centers - half, centers + half]).astype(np.float32))
+        all_scores.append(scores.astype(np.float32))
+    return np.concatenate(all_boxes), np.concatenate(all_scores)
+
+
+def _sigmoid(values: Float32) -> Float32:
+    # Clipped where float32 is 0 or 1 anyway, so that exp() never overflows.
+    return np.asarray(1 / (1 + np.exp(-np.clip(values, -80, 80))), np.float32)
