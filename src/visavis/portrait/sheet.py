@@ -77,7 +77,7 @@ def grid_of(cells: Sequence[Cell], *, columns: int, cell_height: int = 460, titl
     images = [resize(cell.image, height=cell_height) for cell in cells]
     width = max(image.shape[1] for image in images)
     gap = max(cell_height // 24, 8)
-    size = max(round(cell_height / 19), 12)
+    size = min(max(round(cell_height / 19), 12), 34)
     font, line = _font(size), round(size * 2.1)
     large, small = _font(round(size * 1.45)), _font(max(round(size * 0.8), 11))
     header = (gap + round(size * 1.9) if title else 0) + (round(size * 1.3) if note else 0) + gap // 2
