@@ -168,7 +168,7 @@ def test_unknown_modes_and_missing_presets_are_refused() -> None:
         ("[answer.joy]", "[answer.glee]", "answer.glee"),
         ('plays = "joy"', 'plays = "glee"', "'glee'"),
         ("strength = 1.0", "strength = 1.5", "from 0 to 1"),
-        ("attack_s = 0.08", "attack_s = -1", "mirror.attack_s"),
+        ("attack_s = 0.05", "attack_s = -1", "mirror.attack_s"),
         ("margin = 0.08", "margin = 0.08\ncolour = 3", "threshold.colour"),
         ("starts = 0.30", "starts = 0.90", "below threshold.full"),
         ("margin = 0.08", "margin = true", "threshold.margin"),
