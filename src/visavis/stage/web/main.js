@@ -184,7 +184,7 @@ function listen() {
 
 async function raise() {
   const gl = canvas.getContext("webgl2", {
-    alpha: false, antialias: true, depth: false, stencil: false, preserveDrawingBuffer: still, powerPreference: "high-performance",
+    alpha: false, antialias: false, depth: false, stencil: false, preserveDrawingBuffer: still, powerPreference: "high-performance",
   });
   trouble = gl ? null : "noWebgl";
   if (gl) {
