@@ -23,7 +23,7 @@ from visavis.errors import VisavisError
 __all__ = ["VERBS", "build_app", "main"]
 
 #: The verbs, in the order in which `--help` lists them; `visavis.cli.NAME` registers each.
-VERBS: Final = ("demo", "run", "read", "crop", "faces", "portrait", "assets", "doctor", "bench")
+VERBS: Final = ("demo", "run", "read", "crop", "faces", "portrait", "assets", "doctor", "bench", "lab")
 
 
 def build_app(verbs: Sequence[str] = VERBS) -> typer.Typer:

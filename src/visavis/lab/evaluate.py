@@ -23,6 +23,8 @@ from visavis.lab.datasets import SIX, Dataset
 from visavis.lab.metrics import Floats
 from visavis.lab.pixels import Progress
 from visavis.lab.runs import load_run, material
+from visavis.lab.shape import fit_shape, fuse, fused_scores, save_shape
+from visavis.types import Float32
 
 __all__ = ["SLICES", "Scored", "calibrate", "evaluate_run", "figures", "micro_at_recall", "slice_figures", "without_people"]
 
@@ -193,25 +195,51 @@ def evaluate_run(
         scores = predict(network, stuff.exact.pixels, rows, flip=recipe.flip_average, half=False)
         return Scored(names, labels[rows], scores), rows
 
-    (validation, _), (test, rows) = scored("val"), scored("test")
+    (validation, val_rows), (test, rows) = scored("val"), scored("test")
+    outside, outside_shapes = None, None
+    if wild is not None:
+        whole = recipe.data.frame == "whole"
+        outside, outside_shapes = _wild(
+            wild, stuff.dataset, network, recipe.flip_average, whole, names, cache, assets, progress
+        )
     calibration = calibrate(validation)
+    result: dict[str, Any] = {"recipe": recipe.name, "calibration": calibration}
+    arrays = {"val_labels": validation.labels, "test_labels": test.labels, "test_rows": rows}
+    if recipe.shape and stuff.shapes is not None:
+        # What ships is picture and shape together; the figures of the picture alone stand beside them.
+        result["picture_alone"] = {"test": figures(test, calibration, draws=0)}
+        if outside is not None:
+            result["picture_alone"]["wild"] = figures(outside, calibration, draws=0)
+        reading = fit_shape(stuff.shapes[stuff.rows("train")], labels[stuff.rows("train")])
+        save_shape(folder / "shape.npz", reading)
+        together = {}
+        for column, name in enumerate(names):
+            logits = reading(stuff.shapes[val_rows])[:, column]
+            temperature, bias, weight = fuse(validation.labels[:, column], validation.scores[:, column], logits)
+            together[name] = {"temperature": temperature, "bias": bias, "shape_weight": weight}
+
+        def joined(side: Scored, shapes: Float32) -> Scored:
+            fused = fused_scores(side.scores, reading(shapes), together, names, calibration)
+            return Scored(names, side.labels, fused)
+
+        validation, test = joined(validation, stuff.shapes[val_rows]), joined(test, stuff.shapes[rows])
+        if outside is not None and outside_shapes is not None:
+            outside = joined(outside, outside_shapes)
+        plain = {"temperature": 1.0, "bias": 0.0}
+        calibration = {}
+        for column, name in enumerate(names):
+            chosen = metrics.best_threshold(validation.labels[:, column], validation.scores[:, column])
+            calibration[name] = plain | {"threshold": chosen}
+            together[name]["threshold"] = chosen
+        result["shape_calibration"] = together
     lent = {name: stuff.dataset.column(name)[rows] for name in SLICES if name in stuff.dataset.attributes}
-    result: dict[str, Any] = {
-        "recipe": recipe.name,
-        "calibration": calibration,
+    result |= {
         "val": figures(validation, calibration, draws=0),
         "test": figures(test, calibration, draws=draws),
         "slices": slice_figures(test, lent),
     }
-    arrays = {
-        "val_scores": validation.scores,
-        "val_labels": validation.labels,
-        "test_scores": test.scores,
-        "test_labels": test.labels,
-        "test_rows": rows,
-    }
-    if wild is not None:
-        outside = _wild(wild, stuff.dataset, network, recipe.flip_average, names, cache, assets, progress)
+    arrays |= {"val_scores": validation.scores, "test_scores": test.scores}
+    if outside is not None:
         result["wild"] = figures(outside, calibration, draws=draws)
         arrays |= {"wild_scores": outside.scores, "wild_labels": outside.labels}
     with replacing(folder / "metrics.json") as temporary:
@@ -226,18 +254,22 @@ def _wild(
     trained: Dataset,
     network: Any,
     flip: bool,
+    boxed: bool,
     names: tuple[str, ...],
     cache: Path,
     assets: AssetStore | None,
     progress: Progress | None,
-) -> Scored:
+) -> tuple[Scored, Float32]:
+    """Scores and shapes of whole photos; `boxed` cuts by the box around the face, as one would without a template."""
     from visavis.lab.datasets import open_dataset
-    from visavis.lab.framing import face_cut, find_keypoints
+    from visavis.lab.framing import box_cut, face_cut, find_faces_of
     from visavis.lab.pixels import open_store
     from visavis.lab.train import predict
 
     dataset = without_people(open_dataset(path), trained)
-    keypoints = find_keypoints(dataset, folder=cache, assets=assets or AssetStore(), progress=progress)
-    store = open_store(dataset, face_cut(keypoints, size=network.size), folder=cache, progress=progress)
+    found = find_faces_of(dataset, folder=cache, assets=assets or AssetStore(), progress=progress)
+    cut = box_cut(found.boxes, size=network.size) if boxed else face_cut(found.keypoints, size=network.size)
+    store = open_store(dataset, cut, folder=cache, progress=progress)
     rows = np.flatnonzero(store.usable)
-    return Scored(names, dataset.columns(names)[rows], predict(network, store.pixels, rows, flip=flip, half=False))
+    scores = predict(network, store.pixels, rows, flip=flip, half=False)
+    return Scored(names, dataset.columns(names)[rows], scores), found.shapes[rows]

@@ -162,6 +162,12 @@ def export_run(run: Path, *, folder: Path, cache: Path, int8: bool = False, name
     if int8:
         labels = stuff.dataset.columns(recipe.data.names)
         loss = _quantised_loss(model, folder / f"{name}-int8.onnx", network, stuff.exact, rows, labels, stuff.rows("train"))
+    shape_file, shape_hash = "", ""
+    if "shape_calibration" in figures:
+        shape_file = f"{name}-shape.npz"
+        with replacing(folder / shape_file) as temporary:
+            temporary.write_bytes((run / "shape.npz").read_bytes())
+        shape_hash = hashlib.sha256((folder / shape_file).read_bytes()).hexdigest()
     save_card(
         card,
         ModelCard(
@@ -171,6 +177,12 @@ def export_run(run: Path, *, folder: Path, cache: Path, int8: bool = False, name
             attributes=recipe.data.names,
             crop=crop_of(recipe, network),
             calibration={key: Calibration(**row) for key, row in figures["calibration"].items()},
+            flip_average=recipe.flip_average,
+            shape_file=shape_file,
+            shape_sha256=shape_hash,
+            shape_calibration={
+                key: Calibration(**row) for key, row in figures.get("shape_calibration", {}).items()
+            },
             data=f"{_ALIGNED_DATA}, {len(stuff.rows('train')):,} pictures",
             terms=_ALIGNED_TERMS,
             metrics=_card_metrics(figures),

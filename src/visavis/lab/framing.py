@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -16,9 +16,10 @@ from visavis.faces.crop import ALIGNED_TEMPLATE
 from visavis.files import replacing
 from visavis.lab.datasets import Dataset
 from visavis.lab.pixels import Cut, Progress, picture
+from visavis.reading.shape import SHAPE_FEATURES, shape_features
 from visavis.types import Face, Float32, Image
 
-__all__ = ["FACE_TEMPLATE", "aligned_keypoints", "face_cut", "face_spec", "find_keypoints"]
+__all__ = ["FACE_TEMPLATE", "FoundFaces", "aligned_keypoints", "box_cut", "face_cut", "face_spec", "find_faces_of"]
 
 #: Where the classifier's crop lies in the frame of CelebA-HQ: its centre and side, as shares of that frame's side. It
 #: runs from the hairline to just under the chin, so the face fills it: a network of 160 pixels sees lips and lids as
@@ -57,8 +58,22 @@ def face_cut(keypoints: Float32, *, size: int, grown: float = 1.0) -> Cut:
             return None  # keypoints that fall together: no crop can be aligned by them
 
     digest = hashlib.sha256(keypoints.tobytes()).hexdigest()[:16]
-    key = "face " + digest + " " + repr(sorted(replace(spec).to_dict().items()))
+    key = "face " + digest + " " + repr(sorted(spec.to_dict().items()))
     return Cut(key, spec.size, make)
+
+
+def box_cut(boxes: Float32, *, size: int) -> Cut:
+    """A cut of (N, 4) boxes as `visavis crop` makes it when it is asked for nothing: what the founding report fed to a
+    network trained on aligned pictures."""
+    spec = CropSpec(size=size, align="none")
+
+    def make(image: Image, row: int) -> Image | None:
+        if not np.isfinite(boxes[row]).all():
+            return None
+        return crop_face(image, Face(box=boxes[row]), spec)
+
+    digest = hashlib.sha256(boxes.tobytes()).hexdigest()[:16]
+    return Cut("box " + digest + " " + repr(sorted(spec.to_dict().items())), size, make)
 
 
 def aligned_keypoints(width: int, height: int) -> Float32:
@@ -66,7 +81,22 @@ def aligned_keypoints(width: int, height: int) -> Float32:
     return (np.array(ALIGNED_TEMPLATE) * (width, height) - 0.5).astype(np.float32)
 
 
-def find_keypoints(
+@dataclass(frozen=True, slots=True, eq=False)
+class FoundFaces:
+    """The biggest face of each picture of a data set.
+
+    Attributes:
+        keypoints: (N, 5, 2) float32 pixels, nan where no face was found.
+        boxes: (N, 4) float32 pixels, nan where no face was found.
+        shapes: (N, SHAPE_FEATURES) float32, nan where there are no landmarks.
+    """
+
+    keypoints: Float32
+    boxes: Float32
+    shapes: Float32
+
+
+def find_faces_of(
     dataset: Dataset,
     *,
     folder: Path,
@@ -74,8 +104,8 @@ def find_keypoints(
     detector: str | None = None,
     aligned: bool = False,
     progress: Progress | None = None,
-) -> Float32:
-    """(N, 5, 2) float32 keypoints of the biggest face of each picture, nan where there is none; kept in `folder`.
+) -> FoundFaces:
+    """Find the biggest face of each picture; what is found is kept in `folder`.
 
     The landmarker looks at the whole picture first; where it sees nothing, the product's cascade of detectors does.
 
@@ -90,13 +120,17 @@ def find_keypoints(
 
     Raises:
         AssetError, ModelError: the models cannot be had or used.
+        OutputError: the folder cannot be written.
     """
-    digest = hashlib.sha256(f"1 {dataset.root.name} {detector} {aligned}\n".encode())
+    digest = hashlib.sha256(f"2 {dataset.root.resolve()} {detector} {aligned}\n".encode())
     digest.update("\n".join(dataset.files).encode())
-    path = folder / f"keypoints-{digest.hexdigest()[:16]}.npy"
+    path = folder / f"faces-{digest.hexdigest()[:16]}.npz"
     if path.is_file():
-        return np.asarray(np.load(path), np.float32)
-    result = np.full((len(dataset), 5, 2), np.nan, np.float32)
+        with np.load(path) as file:
+            return FoundFaces(file["keypoints"], file["boxes"], file["shapes"])
+    keypoints = np.full((len(dataset), 5, 2), np.nan, np.float32)
+    boxes = np.full((len(dataset), 4), np.nan, np.float32)
+    shapes = np.full((len(dataset), SHAPE_FEATURES), np.nan, np.float32)
     with Landmarker(assets) as landmarker, FaceFinder(assets, detector=detector) as finder:
         for row in range(len(dataset)):
             try:
@@ -105,11 +139,14 @@ def find_keypoints(
                 continue  # the pixel store marks it as not usable
             faces = landmarker.detect(image) or finder.find(image)
             if faces and faces[0].keypoints is not None:
-                result[row] = faces[0].keypoints
+                keypoints[row], boxes[row] = faces[0].keypoints, faces[0].box
+                shape = shape_features(faces[0])
+                if shape is not None:
+                    shapes[row] = shape
             elif aligned:
-                result[row] = aligned_keypoints(image.shape[1], image.shape[0])
+                keypoints[row] = aligned_keypoints(image.shape[1], image.shape[0])
             if progress is not None:
                 progress(row + 1, len(dataset))
     with replacing(path) as temporary:
-        np.save(temporary, result)
-    return result
+        np.savez(temporary, keypoints=keypoints, boxes=boxes, shapes=shapes)
+    return FoundFaces(keypoints, boxes, shapes)

@@ -24,6 +24,7 @@ __all__ = [
     "cross_entropy",
     "expected_calibration_error",
     "fit_temperature",
+    "logit",
     "mean_average_precision",
     "micro_precision_recall",
     "precision_recall_curve",
@@ -149,14 +150,15 @@ def expected_calibration_error(labels: Floats, scores: Floats, *, bins: int = 15
     return float((np.abs(told - true) * counts).sum() / counts.sum())
 
 
-def _logit(scores: Floats) -> Floats:
+def logit(scores: Floats) -> Floats:
+    """Log-odds of probabilities, finite also at 0 and 1."""
     p = np.clip(np.asarray(scores, np.float64), _TINY, 1 - _TINY)
     return np.asarray(np.log(p) - np.log1p(-p))
 
 
 def with_temperature(scores: Floats, temperature: float | Floats, bias: float | Floats = 0.0) -> Floats:
     """Probabilities whose logits are divided by the temperature and shifted by the bias."""
-    return np.asarray(0.5 * (1 + np.tanh((_logit(scores) / temperature + bias) / 2)))
+    return np.asarray(0.5 * (1 + np.tanh((logit(scores) / temperature + bias) / 2)))
 
 
 def fit_temperature(labels: Floats, scores: Floats, *, steps: int = 50) -> tuple[float, float]:
@@ -165,7 +167,7 @@ def fit_temperature(labels: Floats, scores: Floats, *, steps: int = 50) -> tuple
     A little pull towards (1, 0) keeps the fit finite when the classes are parted perfectly. A fit whose slope is not
     positive would turn the order round; then the probabilities are left as they are.
     """
-    z, y = _logit(scores), (labels > 0).astype(np.float64)
+    z, y = logit(scores), (labels > 0).astype(np.float64)
     weight = np.array([1.0, 0.0])
     pull = 1e-3 * len(y)
     design = np.column_stack([z, np.ones_like(z)])

@@ -11,7 +11,7 @@ from visavis.errors import InputError
 from visavis.files import replacing
 from visavis.images import write_image
 from visavis.lab.datasets import Dataset
-from visavis.lab.framing import face_cut, face_spec, find_keypoints
+from visavis.lab.framing import face_cut, face_spec, find_faces_of
 from visavis.lab.pixels import Progress, picture
 
 __all__ = ["prepare_dataset"]
@@ -45,8 +45,8 @@ def prepare_dataset(
         InputError: no face was found in any picture.
         OutputError: the folder cannot be written.
     """
-    keypoints = find_keypoints(dataset, folder=folder, assets=assets, detector=detector, progress=progress)
-    cut = face_cut(keypoints, size=size, grown=grown)
+    found = find_faces_of(dataset, folder=folder / "cache", assets=assets, detector=detector, progress=progress)
+    cut = face_cut(found.keypoints, size=size, grown=grown)
     kept: list[tuple[int, str]] = []
     skipped: list[tuple[str, str]] = []
     for row, name in enumerate(dataset.files):

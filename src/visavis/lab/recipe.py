@@ -218,12 +218,14 @@ class Recipe:
     Attributes:
         name: what the run folder is called.
         seed: of everything random.
-        flip_average: evaluate on the mean of a picture and its mirror image.
+        flip_average: judge by the mean of a picture's and its mirror image's logits; so does what is exported.
+        shape: with faces found, weigh in a linear reading of landmarks and blendshapes.
     """
 
     name: str = "run"
     seed: int = 0
     flip_average: bool = True
+    shape: bool = False
     data: DataRecipe = field(default_factory=DataRecipe)
     model: ModelRecipe = field(default_factory=ModelRecipe)
     train: TrainRecipe = field(default_factory=TrainRecipe)

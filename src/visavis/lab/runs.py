@@ -15,6 +15,7 @@ from visavis.lab.datasets import SPLITS, Dataset, open_dataset
 from visavis.lab.pixels import PixelStore, Progress, open_store, whole
 from visavis.lab.recipe import Recipe, load_recipe
 from visavis.lab.splits import official_split, split_by_identity
+from visavis.types import Float32
 
 if TYPE_CHECKING:
     from visavis.lab.models import Network
@@ -31,11 +32,13 @@ class Material:
         dataset: the rows in use.
         store: squares to train on.
         exact: squares as the live product would cut them.
+        shapes: (N, SHAPE_FEATURES) float32, nan where no landmarks were found; None where faces were not looked for.
     """
 
     dataset: Dataset
     store: PixelStore
     exact: PixelStore
+    shapes: Float32 | None = None
 
     def rows(self, split: str) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
         """Rows of one side whose picture is usable."""
@@ -89,15 +92,15 @@ def material(
     if recipe.data.frame == "whole":
         exact = open_store(dataset, whole(recipe.model.resolution), folder=cache, progress=progress)
         return Material(dataset, exact, exact)
-    from visavis.lab.framing import face_cut, find_keypoints
+    from visavis.lab.framing import face_cut, find_faces_of
 
-    keypoints = find_keypoints(
+    found = find_faces_of(
         dataset, folder=cache, assets=assets or AssetStore(), aligned=recipe.data.aligned, progress=progress
     )
     size = recipe.model.resolution
-    exact = open_store(dataset, face_cut(keypoints, size=size), folder=cache, progress=progress)
-    wide = face_cut(keypoints, size=size, grown=recipe.data.grown)
-    return Material(dataset, open_store(dataset, wide, folder=cache, progress=progress), exact)
+    exact = open_store(dataset, face_cut(found.keypoints, size=size), folder=cache, progress=progress)
+    wide = face_cut(found.keypoints, size=size, grown=recipe.data.grown)
+    return Material(dataset, open_store(dataset, wide, folder=cache, progress=progress), exact, found.shapes)
 
 
 def network_of(recipe: Recipe, *, assets: AssetStore | None = None, pretrained: bool = True) -> Network:

@@ -1,0 +1,157 @@
+"""Attributes of a face (smiling, narrow eyes, ...) by the classifier that the lab trained, in ONNX Runtime."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from visavis.errors import ModelError
+from visavis.faces.crop import crop_face, to_input
+from visavis.reading.card import Calibration, ModelCard, load_card
+from visavis.reading.shape import SHAPE_FEATURES, shape_features
+from visavis.types import Face, Float32, Image
+
+__all__ = ["DEFAULT_CARD", "AttributeReader"]
+
+#: The classifier that comes with the package.
+DEFAULT_CARD: Final = Path(__file__).parent / "models" / "attributes.json"
+
+_TINY: Final = 1e-7
+
+
+class AttributeReader:
+    """Tells a face's attributes; one object may serve several threads.
+
+    >>> reader = AttributeReader.load()                                          # doctest: +SKIP
+    >>> reader.read(image, face)["Smiling"]                                      # doctest: +SKIP
+    0.97
+    """
+
+    def __init__(self, card: ModelCard, session: Any, shape: tuple[Float32, Float32] | None = None) -> None:
+        self._card = card
+        self._session = session
+        self._shape = shape
+        self._input = session.get_inputs()[0].name
+        self._alone = _Scale.of(card.attributes, card.calibration)
+        self._together = _Scale.of(card.attributes, card.shape_calibration) if shape is not None else None
+
+    @classmethod
+    def load(cls, card_path: Path | None = None, *, threads: int = 2) -> AttributeReader:
+        """Open a classifier by its card; that of the package when none is given.
+
+        Args:
+            card_path: a card written by `visavis lab export`.
+            threads: how many the network may use.
+
+        Raises:
+            ModelError: card or model is missing, damaged, or they do not belong together.
+        """
+        import onnxruntime
+
+        path = card_path or DEFAULT_CARD
+        card = load_card(path)
+        model = card.checked(path.parent)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        # The arena would keep more memory than a network of this size needs.
+        options.enable_cpu_mem_arena = False
+        # Spinning threads would take the cores from the landmarker between two faces.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        try:
+            session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # ONNX Runtime raises classes of its own native module
+            raise ModelError(f"{card.file} cannot be opened by ONNX Runtime ({error}); export it again") from error
+        taken, given = session.get_inputs()[0].shape, session.get_outputs()[0].shape
+        if list(taken[1:]) != [card.crop.size, card.crop.size, 3] or given[-1] != len(card.attributes):
+            raise ModelError(
+                f"{card.file} takes {taken} and gives {given}, where its card says pictures of {card.crop.size} pixels "
+                f"and {len(card.attributes)} attributes"
+            )
+        return cls(card, session, _shape_weights(card, path.parent) if card.shape_file else None)
+
+    @property
+    def card(self) -> ModelCard:
+        """The classifier's description."""
+        return self._card
+
+    def read(self, image: Image, face: Face) -> Mapping[str, float]:
+        """Calibrated probability in [0, 1] by attribute, of one face in the picture that it was found in.
+
+        The shape of the face is weighed in where the face carries landmarks, blendshapes and pose; otherwise the
+        picture alone is judged.
+
+        Args:
+            image: (H, W, 3) uint8 RGB.
+            face: with keypoints.
+
+        Raises:
+            ValueError: the face has no keypoints.
+        """
+        logits = self._logits([crop_face(image, face, self._card.crop)])[0]
+        shape = None if self._shape is None else shape_features(face)
+        if self._shape is None or self._together is None or shape is None:
+            values = self._alone(logits, None)
+        else:
+            values = self._together(logits, shape @ self._shape[0] + self._shape[1])
+        return {name: float(value) for name, value in zip(self._card.attributes, values, strict=True)}
+
+    def probabilities(self, crops: Sequence[Image]) -> Float32:
+        """N crops, (size, size, 3) uint8 RGB -> (N, A) float32 calibrated probabilities of the pictures alone."""
+        return self._alone(self._logits(crops), None)
+
+    def _logits(self, crops: Sequence[Image]) -> Float32:
+        """(N, A) float32, averaged with the mirror images' where the card says so."""
+        inputs = to_input(crops, self._card.crop)
+        if self._card.flip_average:
+            across = 2 if self._card.crop.layout == "nhwc" else 3
+            inputs = np.concatenate([inputs, np.flip(inputs, across)])
+        plain = np.clip(self._session.run(None, {self._input: inputs})[0], _TINY, 1 - _TINY)
+        logits = np.asarray(np.log(plain) - np.log1p(-plain), np.float32)
+        return (logits[: len(crops)] + logits[len(crops) :]) / 2 if self._card.flip_average else logits
+
+    def present(self, probabilities: Mapping[str, float]) -> tuple[str, ...]:
+        """The attributes whose probability is above the threshold chosen for them on validation, in the card's order."""
+        table = self._card.calibration if self._shape is None else self._card.shape_calibration
+        return tuple(name for name in self._card.attributes if probabilities[name] > table[name].threshold)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Scale:
+    """A calibration table as arrays in the order of the outputs."""
+
+    temperature: Float32
+    bias: Float32
+    shape_weight: Float32
+
+    @classmethod
+    def of(cls, names: Sequence[str], table: Mapping[str, Calibration]) -> _Scale:
+        rows = [table[name] for name in names]
+        return cls(
+            np.array([row.temperature for row in rows], np.float32),
+            np.array([row.bias for row in rows], np.float32),
+            np.array([row.shape_weight for row in rows], np.float32),
+        )
+
+    def __call__(self, logits: Float32, shape: Float32 | None) -> Float32:
+        z = logits / self.temperature + self.bias
+        if shape is not None:
+            z = z + self.shape_weight * shape
+        return np.asarray(0.5 * (1 + np.tanh(z / 2)), np.float32)  # the sigmoid, which so cannot overflow
+
+
+def _shape_weights(card: ModelCard, folder: Path) -> tuple[Float32, Float32]:
+    """(SHAPE_FEATURES, A) weights and (A,) biases of a card's shape file."""
+    data = card.checked(folder, shape=True)
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as file:
+            weights, bias = file["weights"].astype(np.float32), file["bias"].astype(np.float32)
+    except (OSError, KeyError, ValueError, EOFError) as error:
+        raise ModelError(f"{card.shape_file} holds no weights ({error}); export the model again") from error
+    if weights.shape != (SHAPE_FEATURES, len(card.attributes)) or bias.shape != (len(card.attributes),):
+        raise ModelError(f"{card.shape_file} has weights of shape {weights.shape}, not as its card and this version say")
+    return weights, bias

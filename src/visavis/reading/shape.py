@@ -1,0 +1,43 @@
+"""The shape of a face as numbers: its landmarks turned to the front and scaled alike, and its blendshapes.
+
+What a picture of 160 pixels tells badly, how full the lips and how narrow the eyes are, the landmarks measure.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from visavis.types import Face, Float32
+
+__all__ = ["SHAPE_FEATURES", "shape_features"]
+
+_POINTS: Final = 478
+_BLENDSHAPES: Final = 52
+#: Length of the vector: three coordinates a landmark, and each blendshape as it is and as a logarithm.
+SHAPE_FEATURES: Final = 3 * _POINTS + 2 * _BLENDSHAPES
+
+#: Brings coordinates, after scaling to a root sum of squares of 1, to about one unit of spread.
+_SCALE: Final = 30.0
+
+
+def shape_features(face: Face) -> Float32 | None:
+    """(SHAPE_FEATURES,) float32, or None where the face lacks landmarks, blendshapes or pose.
+
+    Landmarks are moved to their mean, turned by the inverse of the head's rotation and scaled to a root sum of squares
+    of 1, so that they do not change with where the face is, how large, and how it is turned.
+    """
+    if face.landmarks is None or face.blendshapes is None or face.pose is None:
+        return None
+    turn = face.pose[:3, :3].astype(np.float64)
+    size = np.cbrt(abs(np.linalg.det(turn)))
+    # Landmarks count y down and depth away from the camera, the pose y up and z towards it.
+    points = face.landmarks.astype(np.float64) * (1, -1, -1)
+    points -= points.mean(axis=0)
+    spread = np.sqrt((points**2).sum())
+    if size < 1e-9 or spread < 1e-9:
+        return None
+    frontal = points @ (turn / size) / spread * _SCALE  # (478, 3) @ R is R^T applied to each point
+    weights = face.blendshapes.astype(np.float64)
+    return np.concatenate([frontal.ravel(), weights, np.log(weights + 0.01)]).astype(np.float32)
