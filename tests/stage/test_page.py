@@ -194,22 +194,6 @@ def test_without_webgl_the_page_says_so(stage: Stage, open_page: OpenPage) -> No
     assert "WebGL 2" in page.inner_text("#trouble")
 
 
-def test_a_lost_graphics_context_is_raised_again(stage: Stage, open_page: OpenPage) -> None:
-    page = open_page(stage.url + "?static=1")
-    before = show_expression(page, Expression())
-    page.evaluate("""async () => {
-        const lost = visavis.portrait.gl.getExtension("WEBGL_lose_context");
-        const canvas = document.querySelector("#portrait");
-        lost.loseContext();
-        await new Promise((done) => canvas.addEventListener("webglcontextlost", done, { once: true }));
-        window.old = visavis.portrait;
-        await new Promise((done) => setTimeout(done, 50));
-        lost.restoreContext();
-    }""")
-    wait_until(page, "visavis.portrait !== window.old")
-    np.testing.assert_array_equal(show_expression(page, Expression()), before)
-
-
 # --- timing: the module by itself, on a clock of the test's ----------------------------------------------------------
 
 
