@@ -54,8 +54,8 @@ def _sided(side: str) -> tuple[_Fold, ...]:
         _Fold(  # corner of the mouth
             pick((216, 186, 57, 43), (436, 410, 287, 273)),
             {dimple: 0.7, smile: 0.15, f"mouthStretch{side}": 0.4, f"mouthFrown{side}": 0.5},
-            0.22,
-            0.010,
+            0.16,
+            0.012,
             turn,
         ),
         _Fold(  # crow's feet, three rays
@@ -81,7 +81,7 @@ def _sided(side: str) -> tuple[_Fold, ...]:
             pick((193, 122, 174, 198), (417, 351, 399, 420)), {sneer: 0.9, f"browDown{side}": 0.15}, 0.11, 0.014, turn
         ),
         _Fold(  # line beside the chin, pulled down by a frown
-            pick((57, 202, 210), (287, 422, 430)), {f"mouthFrown{side}": 0.8, "mouthShrugLower": 0.2}, 0.22, 0.012, turn
+            pick((57, 202, 210), (287, 422, 430)), {f"mouthFrown{side}": 0.8, "mouthShrugLower": 0.2}, 0.13, 0.015, turn
         ),
     )
 
@@ -93,8 +93,8 @@ _CHIN: Final = {"mouthShrugLower": 0.9, "mouthPressLeft": 0.15, "mouthPressRight
 _FOLDS: Final = (
     *_sided("Right"),
     *_sided("Left"),
-    _Fold((104, 69, 108, 151, 337, 299, 333), _FOREHEAD, 0.10, 0.011),
-    _Fold((103, 67, 109, 10, 338, 297, 332), _FOREHEAD, 0.06, 0.012),
+    _Fold((104, 69, 108, 151, 337, 299, 333), _FOREHEAD, 0.08, 0.013),
+    _Fold((103, 67, 109, 10, 338, 297, 332), _FOREHEAD, 0.05, 0.014),
     _Fold((193, 168, 417), _BRIDGE | {"browDownLeft": 0.3, "browDownRight": 0.3}, 0.08, 0.012),
     _Fold((122, 6, 351), _BRIDGE, 0.08, 0.011),
     _Fold((106, 182, 18, 406, 335), _CHIN, 0.20, 0.014, -1.0),
@@ -161,7 +161,7 @@ def make_creases(image: Image, points: Array, box: tuple[int, int, int, int], fa
         fade = np.sin(np.pi * np.clip(along, 0, 1))
         valley = -np.exp(-((offset / width) ** 2))
         # The fold bulges on one side, softly lit, and throws a wide soft shadow on the other.
-        ridge = 0.28 * np.exp(-(((offset - fold.side * 2.2 * width) / (1.6 * width)) ** 2))
+        ridge = 0.16 * np.exp(-(((offset - fold.side * 2.2 * width) / (1.6 * width)) ** 2))
         shadow = -0.30 * np.exp(-(((offset + fold.side * 1.2 * width) / (2.0 * width)) ** 2))
         corners.append((int(first[1]), int(first[0])))
         patches.append((fold.depth * contrast * fade * (valley + ridge + shadow)).astype(np.float32))
