@@ -1,4 +1,4 @@
-"""What keeping the features of a frozen trunk gains: plain Keras `fit` against `visavis lab train`, VGG-19 at 256 pixels.
+"""What keeping the features of a frozen trunk gains: Keras `fit` against `visavis lab train`, VGG-19, 256 pixels.
 
     python benchmarks/lab_features.py --part plain  --out plain.json    # one epoch of fit on a few pictures
     python benchmarks/lab_features.py --part kept   --out kept.json     # ten epochs on 500 pictures, features first
@@ -93,7 +93,13 @@ def main() -> None:
         seconds[form] = plain(count, frozen=frozen, batch=64) if options.part == "plain" else kept(count, frozen=frozen)
         print(options.part, form, seconds[form], flush=True)
     versions = {name: importlib.metadata.version(name) for name in ("torch", "keras", "numpy")}
-    result = {"part": options.part, "pictures": count, "seconds": seconds, "versions": versions, "cores": os.cpu_count()}
+    result = {
+        "part": options.part,
+        "pictures": count,
+        "seconds": seconds,
+        "versions": versions,
+        "cores": os.cpu_count(),
+    }
     if options.out:
         options.out.write_text(json.dumps(result, indent=1))
 

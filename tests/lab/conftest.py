@@ -19,7 +19,7 @@ NAMES = ("Smiling", "Male", "Young")
 
 
 def make_plain(folder: Path, *, count: int = 96, size: int = 48, seed: int = 0) -> Path:
-    """Write a plain data set: red tells Smiling, a bright upper half Male, a dark frame Young; four pictures a person."""
+    """A plain data set: red tells Smiling, a bright upper half Male, a dark frame Young; four pictures a person."""
     dice = np.random.default_rng(seed)
     rows = []
     for index in range(count):

@@ -66,7 +66,7 @@ def _picture() -> tuple[Image, Face]:
 
 
 def _expected(red: float) -> float:
-    return 1 / (1 + np.exp(-(red / 0.5 + 0.1)))
+    return float(1 / (1 + np.exp(-(red / 0.5 + 0.1))))
 
 
 def test_crop_normalisation_and_calibration_are_the_cards(tmp_path: Path) -> None:

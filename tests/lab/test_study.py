@@ -42,7 +42,8 @@ def test_a_study_goes_on_where_it_stopped(plain_folder: Path, tmp_path: Path) ->
     (tmp_path / "s.toml").write_text(
         f'name = "s"\nbase = "{tmp_path / "base.toml"}"\n[grid]\n"train.rate" = [0.001, 0.01]\n'
     )
-    study, said = load_study(tmp_path / "s.toml"), []
+    said: list[str] = []
+    study = load_study(tmp_path / "s.toml")
     table = run_study(study, folder=tmp_path / "out", cache=tmp_path, say=said.append)
     weights = (tmp_path / "out/rate=0.01/best.pt").stat().st_mtime_ns
     assert table.read_text().count("rate=") == 2

@@ -32,11 +32,18 @@ def small(folder: Path, *, weights: str = "none", **train_settings: object) -> R
             "name": "small",
             "data": {"path": str(folder), "attributes": ["Smiling", "Male", "Young"]},
             "model": {"resolution": 32, "weights": weights},
-            "augment": {"flip": 0.5, "light": 0.1, "rotate": 4.0, "jpeg": 0.2, "painting": 0.2, "blur": 0.2, "erase": 0.2},
+            "augment": {
+                "flip": 0.5,
+                "light": 0.1,
+                "rotate": 4.0,
+                "jpeg": 0.2,
+                "painting": 0.2,
+                "blur": 0.2,
+                "erase": 0.2,
+            },
             "train": table,
         }
     )
-
 
 
 def test_a_killed_run_goes_on_to_the_very_same_weights(plain_folder: Path, tmp_path: Path) -> None:
@@ -84,7 +91,9 @@ def test_two_phases_freeze_the_trunk_first(plain_folder: Path, tmp_path: Path) -
     before = {name: tensor.clone() for name, tensor in models.named_state(network.model).items()}
     log = train(recipe, network, data, folder=tmp_path / "run", stop_after=4)  # the head's phase: 48 rows in twelves
     assert [entry.phase for entry in log] == ["head"]
-    changed = {name for name, tensor in models.named_state(network.model).items() if not torch.equal(tensor, before[name])}
+    changed = {
+        name for name, tensor in models.named_state(network.model).items() if not torch.equal(tensor, before[name])
+    }
     assert changed
     assert all(name.startswith("attributes/") for name in changed)
 
@@ -99,9 +108,7 @@ def test_other_losses_and_schedules_run(plain_folder: Path, tmp_path: Path, loss
 
 def test_augmentation_is_the_same_for_the_same_seed_and_keeps_its_promises() -> None:
     pictures = torch.randint(0, 256, (6, 40, 40, 3), dtype=torch.uint8)
-    every = Augmenter(
-        AugmentRecipe(0.5, 10, 0.1, 0.1, 0.2, 0.1, 0.2, 0.5, 0.5, 0.5, 0.5), size=32
-    )  # all that there is
+    every = Augmenter(AugmentRecipe(0.5, 10, 0.1, 0.1, 0.2, 0.1, 0.2, 0.5, 0.5, 0.5, 0.5), size=32)  # all that there is
     first, again, other = every(pictures, seed=1), every(pictures, seed=1), every(pictures, seed=2)
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
@@ -124,7 +131,8 @@ def test_kept_features_train_as_pictures_do(plain_folder: Path, tmp_path: Path) 
             "data": {"path": str(plain_folder), "attributes": ["Smiling", "Male", "Young"]},
             "model": {"backbone": "report_vgg19", "resolution": 32, "weights": "none"},
             "train": {"epochs": 2, "batch": 12, "optimizer": "adam", "rate": 0.001, "schedule": "constant", "warmup": 0,
-                      "weight_decay": 0.0, "average": 0.0, "clip": 0.0, "precision": "float32", "start_at_rates": False},
+                      "weight_decay": 0.0, "average": 0.0, "clip": 0.0, "precision": "float32",
+                      "start_at_rates": False},
         }
     )  # fmt: skip
     plain = runs.run(recipe, folder=tmp_path / "plain", cache=tmp_path, keep_features=False)

@@ -17,7 +17,9 @@ __all__ = ["register"]
 RecipeName = Annotated[str, typer.Argument(help="A shipped recipe (default, report-2019) or a .toml file.")]
 RunFolder = Annotated[Path, typer.Argument(help="A run folder, made by `visavis lab train`.")]
 CacheFolder = Annotated[Path | None, typer.Option("--cache", help="Where decoded pictures and features are kept.")]
-WildFolder = Annotated[Path | None, typer.Option("--wild", help="A data set of whole photos, seen through the detector.")]
+WildFolder = Annotated[
+    Path | None, typer.Option("--wild", help="A data set of whole photos, seen through the detector.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -181,7 +183,9 @@ def _print_figures(result: dict[str, Any]) -> None:
 def export(
     run: RunFolder,
     out: Annotated[Path | None, typer.Option("--out", help="Folder for the ONNX file and its card.")] = None,
-    int8: Annotated[bool, typer.Option("--int8", help="Also write an eight-bit form, and measure what it loses.")] = False,
+    int8: Annotated[
+        bool, typer.Option("--int8", help="Also write an eight-bit form, and measure what it loses.")
+    ] = False,
     cache: CacheFolder = None,
 ) -> None:
     """Write a run as ONNX with its model card, having checked that both forms give the same figures."""
@@ -197,7 +201,9 @@ def export(
 
 def mnist(
     folder: Annotated[Path, typer.Argument(help="Folder with idx files of pictures and labels, plain or .gz.")],
-    train_rows: Annotated[int, typer.Option("--train", help="How many pictures to train on; the rest is held out.")] = 8000,
+    train_rows: Annotated[
+        int, typer.Option("--train", help="How many pictures to train on; the rest is held out.")
+    ] = 8000,
     epochs: Annotated[int, typer.Option(help="Epochs, the report's ten by default.")] = 10,
 ) -> None:
     """Train the report's first network on handwritten digits (or Fashion-MNIST) and tell what it gets right."""

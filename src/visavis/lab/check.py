@@ -54,9 +54,7 @@ def check_dataset(
     rows = {side: dataset.indices(side) for side in sides}
     people = {side: len(set(dataset.identity[rows[side]].tolist()) - {-1}) for side in sides}
     rates = {
-        side: {
-            name: float(dataset.labels[rows[side], column].mean()) for column, name in enumerate(dataset.attributes)
-        }
+        side: {name: float(dataset.labels[rows[side], column].mean()) for column, name in enumerate(dataset.attributes)}
         for side in sides
     }
     unreadable: list[tuple[str, str]] = []

@@ -38,12 +38,47 @@ __all__ = [
 ]
 
 #: CelebA's 40 attributes, in its own order.
-ATTRIBUTES: Final = tuple(
-    """5_o_Clock_Shadow Arched_Eyebrows Attractive Bags_Under_Eyes Bald Bangs Big_Lips Big_Nose Black_Hair Blond_Hair
-    Blurry Brown_Hair Bushy_Eyebrows Chubby Double_Chin Eyeglasses Goatee Gray_Hair Heavy_Makeup High_Cheekbones Male
-    Mouth_Slightly_Open Mustache Narrow_Eyes No_Beard Oval_Face Pale_Skin Pointy_Nose Receding_Hairline Rosy_Cheeks
-    Sideburns Smiling Straight_Hair Wavy_Hair Wearing_Earrings Wearing_Hat Wearing_Lipstick Wearing_Necklace
-    Wearing_Necktie Young""".split()
+ATTRIBUTES: Final[tuple[str, ...]] = (
+    "5_o_Clock_Shadow",
+    "Arched_Eyebrows",
+    "Attractive",
+    "Bags_Under_Eyes",
+    "Bald",
+    "Bangs",
+    "Big_Lips",
+    "Big_Nose",
+    "Black_Hair",
+    "Blond_Hair",
+    "Blurry",
+    "Brown_Hair",
+    "Bushy_Eyebrows",
+    "Chubby",
+    "Double_Chin",
+    "Eyeglasses",
+    "Goatee",
+    "Gray_Hair",
+    "Heavy_Makeup",
+    "High_Cheekbones",
+    "Male",
+    "Mouth_Slightly_Open",
+    "Mustache",
+    "Narrow_Eyes",
+    "No_Beard",
+    "Oval_Face",
+    "Pale_Skin",
+    "Pointy_Nose",
+    "Receding_Hairline",
+    "Rosy_Cheeks",
+    "Sideburns",
+    "Smiling",
+    "Straight_Hair",
+    "Wavy_Hair",
+    "Wearing_Earrings",
+    "Wearing_Hat",
+    "Wearing_Lipstick",
+    "Wearing_Necklace",
+    "Wearing_Necktie",
+    "Young",
 )
 #: The six of the founding report, in its order.
 SIX: Final = ("Bags_Under_Eyes", "Big_Lips", "High_Cheekbones", "Mouth_Slightly_Open", "Narrow_Eyes", "Smiling")
@@ -155,10 +190,12 @@ def _binary(values: Sequence[Sequence[str]], *, where: Path) -> NDArray[np.uint8
     try:
         numbers = np.array(values, dtype=np.int64).reshape(len(values), -1)
     except ValueError as error:
-        raise InputError(f"{where} holds a label that is no whole number ({error}); expected 0 and 1, or -1 and 1") from None
+        raise InputError(
+            f"{where} holds a label that is no whole number ({error}); expected 0 and 1, or -1 and 1"
+        ) from None
     if not np.isin(numbers, (-1, 0, 1)).all():
         raise InputError(f"{where} holds labels other than -1, 0 and 1")
-    return (numbers == 1).astype(np.uint8)
+    return np.asarray(numbers == 1, np.uint8)
 
 
 def _table(

@@ -7,6 +7,9 @@ easy to quantise. Sources: Tan and Le, "EfficientNet: Rethinking Model Scaling f
 This module imports torch: import it only where a network is built.
 """
 
+# torch and Keras are not typed here, so their classes and decorators are Any.
+# mypy: disable-error-code="misc,untyped-decorator"
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -166,6 +169,7 @@ class EfficientNetLite0(nn.Module):
         return functional.relu6(self._bn1(self._conv_head(x)))
 
     def forward(self, x: Tensor) -> Tensor:
+        """(N, 3, H, W) -> (N, 1280): the mean of the last maps."""
         return self.maps(x).mean((2, 3))
 
 

@@ -1,7 +1,7 @@
 """What a run is worth: calibration and thresholds from validation, everything else on test.
 
-    RUN/metrics.json   all figures
-    RUN/scores.npz     probabilities and labels of both sides, for plots and for later questions
+RUN/metrics.json   all figures
+RUN/scores.npz     probabilities and labels of both sides, for plots and for later questions
 """
 
 from __future__ import annotations
@@ -26,10 +26,19 @@ from visavis.lab.runs import load_run, material
 from visavis.lab.shape import fit_shape, fuse, fused_scores, save_shape
 from visavis.types import Float32
 
-__all__ = ["SLICES", "Scored", "calibrate", "evaluate_run", "figures", "micro_at_recall", "slice_figures", "without_people"]
+__all__ = [
+    "SLICES",
+    "Scored",
+    "calibrate",
+    "evaluate_run",
+    "figures",
+    "micro_at_recall",
+    "slice_figures",
+    "without_people",
+]
 
 #: Attributes by whose presence and absence the figures are told apart.
-SLICES: Final = ("Male", "Young", "Eyeglasses")
+SLICES: Final[tuple[str, ...]] = ("Male", "Young", "Eyeglasses")
 _INTERVALS: Final = ("average_precision", "roc_auc", "balanced_accuracy")
 
 
@@ -128,7 +137,7 @@ def _means(table: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
 def slice_figures(scored: Scored, dataset_labels: Mapping[str, NDArray[np.uint8]]) -> dict[str, dict[str, Any]]:
     """Figures with and without each of `SLICES`: rows, and average precision and balanced accuracy over the six."""
     result: dict[str, dict[str, Any]] = {}
-    names = [name for name in SIX if name in scored.attributes] or list(scored.attributes)
+    names: list[str] = [name for name in SIX if name in scored.attributes] or list(scored.attributes)
     some = scored.columns(names)
     for attribute, labels in dataset_labels.items():
         for value, word in ((1, attribute), (0, f"not {attribute}")):
@@ -204,7 +213,7 @@ def evaluate_run(
         )
     calibration = calibrate(validation)
     result: dict[str, Any] = {"recipe": recipe.name, "calibration": calibration}
-    arrays = {"val_labels": validation.labels, "test_labels": test.labels, "test_rows": rows}
+    arrays: dict[str, Any] = {"val_labels": validation.labels, "test_labels": test.labels, "test_rows": rows}
     if recipe.shape and stuff.shapes is not None:
         # What ships is picture and shape together; the figures of the picture alone stand beside them.
         result["picture_alone"] = {"test": figures(test, calibration, draws=0)}

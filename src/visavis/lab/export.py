@@ -1,5 +1,8 @@
 """From a run to what ships: an ONNX file and the card without which it is worth nothing."""
 
+# torch and Keras are not typed here, so their classes and decorators are Any.
+# mypy: disable-error-code="misc,untyped-decorator"
+
 from __future__ import annotations
 
 import hashlib
@@ -62,10 +65,15 @@ def crop_of(recipe: Recipe, network: Network) -> Any:
         spec = replace(spec, template=ALIGNED_TEMPLATE)
     return replace(
         spec,
-        mean=tuple(value / 255 for value in normalise.mean),
-        std=tuple(value / 255 for value in normalise.std),
+        mean=_shares(normalise.mean),
+        std=_shares(normalise.std),
         colour="bgr" if normalise.colour == "BGR" else "rgb",
     )
+
+
+def _shares(values: tuple[float, float, float]) -> tuple[float, float, float]:
+    """Pixels of 0..255 as a `CropSpec` counts them, 0 to 1."""
+    return values[0] / 255, values[1] / 255, values[2] / 255
 
 
 def to_onnx(network: Network, path: Path) -> None:
@@ -157,11 +165,15 @@ def export_run(run: Path, *, folder: Path, cache: Path, int8: bool = False, name
     difference = largest_difference(model, network, stuff.exact.pixels[rows[:64]])
     if not difference <= PARITY:
         model.unlink()
-        raise ModelError(f"the ONNX file differs from the Keras model by {difference:.1e}, more than {PARITY:.0e} allows")
+        raise ModelError(
+            f"the ONNX file differs from the Keras model by {difference:.1e}, more than {PARITY:.0e} allows"
+        )
     loss = None
     if int8:
         labels = stuff.dataset.columns(recipe.data.names)
-        loss = _quantised_loss(model, folder / f"{name}-int8.onnx", network, stuff.exact, rows, labels, stuff.rows("train"))
+        loss = _quantised_loss(
+            model, folder / f"{name}-int8.onnx", network, stuff.exact, rows, labels, stuff.rows("train")
+        )
     shape_file, shape_hash = "", ""
     if "shape_calibration" in figures:
         shape_file = f"{name}-shape.npz"
@@ -180,9 +192,7 @@ def export_run(run: Path, *, folder: Path, cache: Path, int8: bool = False, name
             flip_average=recipe.flip_average,
             shape_file=shape_file,
             shape_sha256=shape_hash,
-            shape_calibration={
-                key: Calibration(**row) for key, row in figures.get("shape_calibration", {}).items()
-            },
+            shape_calibration={key: Calibration(**row) for key, row in figures.get("shape_calibration", {}).items()},
             data=f"{_ALIGNED_DATA}, {len(stuff.rows('train')):,} pictures",
             terms=_ALIGNED_TERMS,
             metrics=_card_metrics(figures),
@@ -234,7 +244,7 @@ def _quantised_loss(
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    class Pictures(CalibrationDataReader):  # type: ignore[misc]
+    class Pictures(CalibrationDataReader):
         def __init__(self) -> None:
             self._rows = iter(calibrating[:: max(len(calibrating) // 128, 1)][:128])
 

@@ -1,9 +1,12 @@
 """What is frozen is computed once: a network is cut where learning begins, and the epochs run on the kept features.
 
-The frozen part of a VGG runs in plain torch, channels last, in bfloat16 where the processor multiplies it natively; that
-is several times as fast as Keras layer by layer. Features are memory-mapped, named by the hash of weights, pixels and
+The frozen part of a VGG runs in plain torch, channels last, in bfloat16 where the processor multiplies it natively;
+that is several times as fast as Keras layer by layer. Features are memory-mapped, named by the hash of weights, pixels and
 precision, and appear whole or not at all.
 """
+
+# torch and Keras are not typed here, so their classes and decorators are Any.
+# mypy: disable-error-code="misc,untyped-decorator"
 
 from __future__ import annotations
 
@@ -14,7 +17,6 @@ from typing import Any, Final
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from visavis.errors import ConfigError
@@ -111,7 +113,7 @@ def _native(layers: list[Any]) -> nn.Module | None:
             conv = nn.Conv2d(kernel.shape[1], kernel.shape[0], kernel.shape[2], padding="same")
             with torch.no_grad():
                 conv.weight.copy_(kernel)
-                conv.bias.copy_(layer.bias.value) if layer.use_bias else conv.bias.zero_()  # type: ignore[union-attr]
+                conv.bias.copy_(layer.bias.value) if layer.use_bias else conv.bias.zero_()
             modules += [conv, nn.ReLU(inplace=True)] if activation == "relu" else [conv]
         elif kind == "MaxPooling2D" and tuple(layer.pool_size) == tuple(layer.strides) and layer.padding == "valid":
             modules.append(nn.MaxPool2d(layer.pool_size[0]))

@@ -1,4 +1,4 @@
-"""Faces of a data set, found and cut by the live product's own functions, so that training sees what the camera gives."""
+"""Faces of a data set, found and cut by the live product's own functions: training sees what the camera gives."""
 
 from __future__ import annotations
 

@@ -220,7 +220,7 @@ class Interval:
 def bootstrap(
     metric: Callable[[Floats, Floats], float], labels: Floats, scores: Floats, *, draws: int = 200, seed: int = 0
 ) -> Interval:
-    """A metric on all rows, with a percentile interval over resamples of rows; resamples without a value are left out."""
+    """A metric on all rows, with a percentile interval over resamples of rows; those without a value are left out."""
     dice = np.random.default_rng(seed)
     values = []
     for _ in range(draws):

@@ -99,10 +99,6 @@ def train_mnist(folder: Path, *, train_rows: int = 8000, epochs: int = 10, seed:
     x, y = pictures[order].astype(np.float32) / 255, keras.utils.to_categorical(labels[order], 10)
     network = mnist_network()
     network.compile(optimizer="adam", loss="categorical_crossentropy", metrics=["accuracy"])
-    history = network.fit(
-        x[:train_rows], y[:train_rows], batch_size=32, epochs=epochs, validation_split=0.2, verbose=0
-    )
+    history = network.fit(x[:train_rows], y[:train_rows], batch_size=32, epochs=epochs, validation_split=0.2, verbose=0)
     _, accuracy = network.evaluate(x[train_rows:], y[train_rows:], batch_size=1000, verbose=0)
-    return MnistResult(
-        train_rows, len(x) - train_rows, float(history.history["val_accuracy"][-1]), float(accuracy)
-    )
+    return MnistResult(train_rows, len(x) - train_rows, float(history.history["val_accuracy"][-1]), float(accuracy))

@@ -5,6 +5,9 @@ probabilities. Keras runs on its torch backend, so a model is also a `torch.nn.M
 whole loop. This module sets the backend and imports Keras: import it only where a network is built.
 """
 
+# torch and Keras are not typed here, so their classes and decorators are Any.
+# mypy: disable-error-code="misc,untyped-decorator"
+
 from __future__ import annotations
 
 import hashlib
@@ -102,7 +105,7 @@ class Network:
     trunk: tuple[str, ...]
 
 
-class TorchTrunk(keras.layers.TorchModuleWrapper):  # type: ignore[misc]
+class TorchTrunk(keras.layers.TorchModuleWrapper):
     """A torch network inside a Keras model: (N, H, W, 3) -> (N, features)."""
 
     def __init__(self, module: torch.nn.Module, *, features: int, name: str) -> None:
@@ -144,7 +147,7 @@ def _application(name: str, *, size: int, weights: str | Path | None, sha256: st
     except Exception as error:  # Keras raises whatever its downloader and reader raise, plain Exception among them
         raise AssetError(
             f"the weights of {name} cannot be had ({' '.join(str(error).split())[:200]}); give the path of a local "
-            "file, or weights = \"none\" to start from random ones"
+            'file, or weights = "none" to start from random ones'
         ) from error
     return trunk
 

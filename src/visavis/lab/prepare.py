@@ -70,5 +70,7 @@ def prepare_dataset(
             writer.writerow([target, int(dataset.identity[row]), dataset.split[row], *dataset.labels[row].tolist()])
     spec = face_spec(size)
     with replacing(folder / "crop.json") as temporary:
-        temporary.write_text(json.dumps((spec.grown(grown) if grown > 1 else spec).to_dict(), indent=1), encoding="utf-8")
+        temporary.write_text(
+            json.dumps((spec.grown(grown) if grown > 1 else spec).to_dict(), indent=1), encoding="utf-8"
+        )
     return tuple(skipped)

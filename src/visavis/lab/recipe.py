@@ -310,7 +310,9 @@ def load_recipe(name: str | Path) -> Recipe:
         where = f"recipe {name}"
         text = (resources.files("visavis.lab") / "recipes" / f"{name}.toml").read_text(encoding="utf-8")
     else:
-        raise ConfigError(f"there is no recipe {str(name)!r}; give a .toml file, or one of {', '.join(shipped_recipes())}")
+        raise ConfigError(
+            f"there is no recipe {str(name)!r}; give a .toml file, or one of {', '.join(shipped_recipes())}"
+        )
     try:
         return recipe_from(tomllib.loads(text), where=where)
     except tomllib.TOMLDecodeError as error:

@@ -88,8 +88,8 @@ def _summary(result: Mapping[str, Any]) -> str:
         f"<p>{result['test']['rows']} pictures of people never trained on. Over the report's six: mean average "
         f"precision <b>{six['mean']['average_precision']:.3f}</b>, balanced accuracy at thresholds chosen on "
         f"validation <b>{six['mean']['balanced_accuracy_chosen']:.3f}</b>, micro-precision "
-        f"<b>{six['micro_precision']:.3f}</b> at recall {six['micro_recall']:.3f} (Keras's Precision, threshold 0.5; the "
-        "report had 0.80).</p>"
+        f"<b>{six['micro_precision']:.3f}</b> at recall {six['micro_recall']:.3f} (Keras's Precision, threshold 0.5; "
+        "the report had 0.80).</p>"
     )
     if "wild" in result and "six" in result["wild"]:
         wild = result["wild"]["six"]["mean"]["average_precision"]

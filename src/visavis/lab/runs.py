@@ -84,7 +84,9 @@ def material(
         InputError, ConfigError: no such data set, or it cannot be split so.
     """
     dataset = open_dataset(data_path(recipe), form=recipe.data.form)
-    dataset = split_by_identity(dataset, seed=recipe.seed) if recipe.data.split == "identity" else official_split(dataset)
+    dataset = (
+        split_by_identity(dataset, seed=recipe.seed) if recipe.data.split == "identity" else official_split(dataset)
+    )
     dataset.columns(recipe.data.names)  # fails early where an attribute is missing
     if recipe.data.limit:
         kept = np.concatenate([dataset.indices(side)[: recipe.data.limit] for side in SPLITS])
@@ -196,7 +198,9 @@ def load_run(folder: Path) -> tuple[Recipe, Network]:
         ModelError: its weights do not fit its recipe.
     """
     if not (folder / "recipe.toml").is_file() or not (folder / "best.pt").is_file():
-        raise InputError(f"{folder} is no run: expected recipe.toml and best.pt in it; train one with: visavis lab train")
+        raise InputError(
+            f"{folder} is no run: expected recipe.toml and best.pt in it; train one with: visavis lab train"
+        )
     from visavis.lab.models import load_state
     from visavis.lab.train import read_weights
 

@@ -69,10 +69,10 @@ def fit_shape(shapes: Float32, labels: NDArray[np.uint8], *, ridge: float = _RID
         logits = inputs @ weights + bias
         loss = torch.nn.functional.binary_cross_entropy_with_logits(logits, truth, reduction="none").mean(0).sum()
         total = loss + ridge / 2 * weights.square().sum()
-        total.backward()  # type: ignore[no-untyped-call]
+        total.backward()
         return total
 
-    solver.step(closure)  # type: ignore[no-untyped-call]
+    solver.step(closure)
     scaled = weights.detach().numpy() / spread[:, None]
     return ShapeReading(scaled.astype(np.float32), (bias.detach().numpy() - mean @ scaled).astype(np.float32))
 

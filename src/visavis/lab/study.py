@@ -1,13 +1,13 @@
 """Questions asked of many runs: a list, a grid or an Optuna search over a recipe's keys, resumable, with a table.
 
-    name = "mine"
-    base = "default"                            # a recipe
-    metric = "mean_average_precision"           # or loss, accuracy, micro_precision, micro_recall: of validation
-    [grid]                                      # every combination
-    "train.rate" = [0.001, 0.01]
-    [search]                                    # or: Optuna's choice between a low and a high, or of a list
-    trials = 20
-    "train.rate" = { low = 1e-4, high = 1e-2, log = true }
+name = "mine"
+base = "default"                            # a recipe
+metric = "mean_average_precision"           # or loss, accuracy, micro_precision, micro_recall: of validation
+[grid]                                      # every combination
+"train.rate" = [0.001, 0.01]
+[search]                                    # or: Optuna's choice between a low and a high, or of a list
+trials = 20
+"train.rate" = { low = 1e-4, high = 1e-2, log = true }
 """
 
 from __future__ import annotations
@@ -110,7 +110,9 @@ def load_study(name: str | Path) -> Study:
     grid = table.get("grid", {})
     for values in itertools.product(*grid.values()) if grid else ():
         settings = dict(zip(grid, values, strict=True))
-        questions.append(Question(",".join(f"{key.split('.')[-1]}={value}" for key, value in settings.items()), settings))
+        questions.append(
+            Question(",".join(f"{key.split('.')[-1]}={value}" for key, value in settings.items()), settings)
+        )
     search = dict(table.get("search", {}))
     trials = int(search.pop("trials", 20)) if search else 0
     if not questions and not trials:

@@ -11,6 +11,9 @@ resumed run takes the very steps that the killed one would have taken. Under `to
 of each batch and gradients are averaged.
 """
 
+# torch and Keras are not typed here, so their classes and decorators are Any.
+# mypy: disable-error-code="misc,untyped-decorator"
+
 from __future__ import annotations
 
 import csv
@@ -39,7 +42,16 @@ from visavis.lab.pixels import PixelStore
 from visavis.lab.provenance import provenance
 from visavis.lab.recipe import Recipe, TrainRecipe, dump_recipe
 
-__all__ = ["Epoch", "TrainingData", "half_precision", "predict", "read_weights", "save_weights", "train", "use_resident_memory"]
+__all__ = [
+    "Epoch",
+    "TrainingData",
+    "half_precision",
+    "predict",
+    "read_weights",
+    "save_weights",
+    "train",
+    "use_resident_memory",
+]
 
 #: Told after each step: phase, epoch from 0, step in it, steps an epoch, running loss, seconds left.
 Watcher = Callable[[str, int, int, int, float, float], None]
@@ -86,7 +98,7 @@ class Epoch:
 
 
 def use_resident_memory() -> None:
-    """Have glibc keep freed memory: a step's large tensors otherwise fault in fresh pages each time (1.4 times slower)."""
+    """Have glibc keep freed memory: a step's large tensors otherwise fault in fresh pages each time."""
     import ctypes
 
     try:
@@ -99,7 +111,8 @@ def use_resident_memory() -> None:
 
 def half_precision(wanted: str) -> bool:
     """Whether bfloat16 was asked for and this processor multiplies it natively."""
-    return wanted == "bfloat16" and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    native = bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    return native if wanted == "bfloat16" else False
 
 
 def _are_pictures(stored: Tensor) -> bool:
@@ -187,7 +200,8 @@ def train(
             average = resumed.average
             optimizer.load_state_dict(resumed.optimizer)
             begin, log, best, slow, waited = resumed.step, list(resumed.log), resumed.best, resumed.slow, resumed.waited
-            resumed, loss_sum = None, resumed.loss_sum
+            loss_sum = resumed.loss_sum
+            resumed = None
         else:
             loss_sum = 0.0
         clock, first = time.monotonic(), begin
@@ -211,7 +225,7 @@ def train(
                 logits = logits_of(model(inputs, training=True))  # (B, A)
             loss = (_loss(logits, labels, settings, weights) * emphasis).mean()
             optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             learning = [parameter for group in optimizer.param_groups for parameter in group["params"]]
             if world > 1:
                 _average_gradients(learning, world)
@@ -399,7 +413,9 @@ class _Checkpoint:
             return None
         content = read_weights(path)
         if content.pop("recipe", None) != dump_recipe(recipe) or content.pop("data", None) != data.fingerprint:
-            raise ConfigError(f"{path.parent} holds a run of another recipe or data set; give another folder, or remove it")
+            raise ConfigError(
+                f"{path.parent} holds a run of another recipe or data set; give another folder, or remove it"
+            )
         return cls(log=[Epoch(*line) for line in content.pop("log")], **content)
 
 
@@ -435,9 +451,9 @@ def _write_log(folder: Path, log: list[Epoch]) -> None:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
         return  # CSV is always written; TensorBoard is an extra
-    with SummaryWriter(str(folder / "tensorboard")) as board:  # type: ignore[no-untyped-call]
+    with SummaryWriter(str(folder / "tensorboard")) as board:
         for name in ("train_loss", "loss", "mean_average_precision", "accuracy"):
-            board.add_scalar(name, getattr(log[-1], name), len(log) - 1)  # type: ignore[no-untyped-call]
+            board.add_scalar(name, getattr(log[-1], name), len(log) - 1)
 
 
 def _join_processes() -> tuple[int, int]:

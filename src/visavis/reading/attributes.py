@@ -112,10 +112,12 @@ class AttributeReader:
             inputs = np.concatenate([inputs, np.flip(inputs, across)])
         plain = np.clip(self._session.run(None, {self._input: inputs})[0], _TINY, 1 - _TINY)
         logits = np.asarray(np.log(plain) - np.log1p(-plain), np.float32)
-        return (logits[: len(crops)] + logits[len(crops) :]) / 2 if self._card.flip_average else logits
+        if self._card.flip_average:
+            return np.asarray((logits[: len(crops)] + logits[len(crops) :]) / 2, np.float32)
+        return logits
 
     def present(self, probabilities: Mapping[str, float]) -> tuple[str, ...]:
-        """The attributes whose probability is above the threshold chosen for them on validation, in the card's order."""
+        """The attributes whose probability is above the threshold chosen for them on validation, in order."""
         table = self._card.calibration if self._shape is None else self._card.shape_calibration
         return tuple(name for name in self._card.attributes if probabilities[name] > table[name].threshold)
 
@@ -153,5 +155,7 @@ def _shape_weights(card: ModelCard, folder: Path) -> tuple[Float32, Float32]:
     except (OSError, KeyError, ValueError, EOFError) as error:
         raise ModelError(f"{card.shape_file} holds no weights ({error}); export the model again") from error
     if weights.shape != (SHAPE_FEATURES, len(card.attributes)) or bias.shape != (len(card.attributes),):
-        raise ModelError(f"{card.shape_file} has weights of shape {weights.shape}, not as its card and this version say")
+        raise ModelError(
+            f"{card.shape_file} has weights of shape {weights.shape}, not as its card and this version say"
+        )
     return weights, bias
