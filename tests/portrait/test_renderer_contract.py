@@ -129,9 +129,7 @@ def test_more_weight_moves_more(
 
 def test_a_ramp_of_half_a_second_never_jumps(portrait_renderer: PortraitRenderer, madonna: OpenPortrait) -> None:
     for label in ("joy", "surprise"):
-        frames = [
-            in_face(portrait_renderer.render(emotion_preset(label, step / 12)), madonna) for step in range(13)
-        ]
+        frames = [in_face(portrait_renderer.render(emotion_preset(label, step / 12)), madonna) for step in range(13)]
         jumps = [float(np.abs(later - earlier).mean()) for earlier, later in pairwise(frames)]
         assert max(jumps) < 12, (label, jumps)
 

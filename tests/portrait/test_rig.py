@@ -58,7 +58,9 @@ def test_a_rig_fits_in_memory(madonna: OpenPortrait) -> None:
     assert madonna.rig.nbytes < 60e6
 
 
-@pytest.mark.parametrize(("name", "expression"), [*emotion_presets().items(), *SINGLES.items()], ids=lambda x: str(x)[:24])
+@pytest.mark.parametrize(
+    ("name", "expression"), [*emotion_presets().items(), *SINGLES.items()], ids=lambda x: str(x)[:24]
+)
 def test_the_paint_does_not_fold(madonna: OpenPortrait, name: str, expression: Expression) -> None:
     rig = madonna.rig
     displacement = np.tensordot(motion_weights(expression), rig.fields, axes=1).astype(np.float32)

@@ -46,7 +46,8 @@ _PARTS: Final = {
     "chin": (200, 201, 208, 171, 175, 396, 428, 421),
     "upper lip": (165, 92, 167, 164, 393, 391, 322, 410, 270, 269, 267, 0, 37, 39, 40, 186),
 }
-#: A part darker than the cheeks by so much (CIELAB L*) and of so different a hue (a*, b*) is likely not bare skin.
+#: A part darker than the cheeks by so much (CIELAB L*) and of so different a hue (a*, b*) is likely not bare skin;
+#: nor is one of any hue that is darker still.
 _COVERED: Final = {"forehead": (22.0, 4.0), "chin": (20.0, 8.0), "upper lip": (19.0, 10.0)}
 _COVERS: Final = {
     "forehead": "a hat, hair or deep shadow lies over the forehead",
@@ -270,6 +271,7 @@ def _occlusions(rig: Rig) -> tuple[str, ...]:
         if skin is None or here is None:
             continue
         darker, hue = _COVERED[name]
-        if skin[0] - here[0] > darker and float(np.hypot(*(here[1:] - skin[1:]))) > hue:
+        depth = skin[0] - here[0]
+        if depth > 1.6 * darker or (depth > darker and float(np.hypot(*(here[1:] - skin[1:]))) > hue):
             found.append(_COVERS[name])
     return tuple(found)

@@ -1,0 +1,150 @@
+"""Moving pictures: the painting's colours, the right length, whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+
+from visavis.errors import OutputError
+from visavis.types import Image
+from visavis.video import VideoWriter
+
+
+def painting(height: int = 120, width: int = 90) -> Image:
+    """Smooth colours over the whole range, as paint has them; 4:2:0 keeps no sharp ones."""
+    y, x = np.mgrid[0:height, 0:width].astype(np.float64)
+    planes = [200 * x / width + 20, 200 * y / height + 20, 120 + 90 * np.sin(x / 30) * np.cos(y / 40)]
+    return np.stack(planes, axis=2).astype(np.uint8)
+
+
+def broken() -> Iterator[Image]:
+    """Frames that end in the middle."""
+    yield painting()
+    raise RuntimeError("the lamp went out")
+
+
+def film(path: Path, frames: Iterable[Image], *, rate: float = 25.0) -> Path:
+    with VideoWriter(path, frames_per_second=rate, title="A film") as video:
+        for frame in frames:
+            video.write(frame)
+    return path
+
+
+def decoded(path: Path) -> tuple[list[Image], Any]:
+    with av.open(str(path)) as container:
+        frames = list(container.decode(video=0))
+        return [frame.to_ndarray(format="rgb24") for frame in frames], frames[0]
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".webm"])
+def test_the_colours_are_the_paintings(tmp_path: Path, suffix: str) -> None:
+    image = painting()
+    frames, first = decoded(film(tmp_path / f"a{suffix}", [image] * 6))
+    assert len(frames) == 6
+    for frame in frames:
+        difference = frame.astype(int) - image
+        assert np.abs(difference).mean() < 2.5
+        assert np.abs(difference.mean(axis=(0, 1))).max() < 2
+    assert first.format.name == "yuv420p"
+    # H.273: BT.709 matrix, sRGB transfer, studio range.
+    assert (first.colorspace, first.color_trc, first.color_range) == (1, 13, 1)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".webm"])
+def test_odd_sides_are_continued_by_a_pixel(tmp_path: Path, suffix: str) -> None:
+    image = painting(101, 77)
+    frames, _ = decoded(film(tmp_path / f"a{suffix}", [image] * 2))
+    assert frames[0].shape == (102, 78, 3)
+    assert np.abs(frames[0][:101, :77].astype(int) - image).mean() < 2.5
+    assert np.abs(frames[0][101].astype(int) - frames[0][100]).mean() < 4
+
+
+@pytest.mark.parametrize(("suffix", "rate"), [(".mp4", 25.0), (".mp4", 29.97), (".webm", 30.0), (".gif", 30.0)])
+def test_it_lasts_as_long_as_asked(tmp_path: Path, suffix: str, rate: float) -> None:
+    frames = [np.roll(painting(), 7 * index, axis=1) for index in range(20)]
+    path = film(tmp_path / f"a{suffix}", frames, rate=rate)
+    if suffix == ".gif":
+        with Pillow.open(path) as animation:
+            total = 0
+            for index in range(animation.n_frames):  # type: ignore[attr-defined]
+                animation.seek(index)
+                total += animation.info["duration"]
+        assert total / 1000 == pytest.approx(20 / rate, abs=0.02)
+    else:
+        with av.open(str(path)) as container:
+            assert container.duration is not None
+            assert container.duration / 1e6 == pytest.approx(20 / rate, abs=1 / rate)
+
+
+def test_an_mp4_can_play_before_it_is_all_there(tmp_path: Path) -> None:
+    content = film(tmp_path / "a.mp4", [painting()] * 3).read_bytes()
+    assert content.index(b"moov") < content.index(b"mdat")
+
+
+def test_what_does_not_move_does_not_flicker_in_a_gif(tmp_path: Path) -> None:
+    frames = []
+    for index in range(6):
+        image = painting()
+        image[40:60, 10 + 5 * index : 30 + 5 * index] = (250, 20, 20)
+        frames.append(image)
+    path = film(tmp_path / "a.gif", frames)
+    with Pillow.open(path) as animation:
+        shown = []
+        for index in range(animation.n_frames):  # type: ignore[attr-defined]
+            animation.seek(index)
+            shown.append(np.asarray(animation.convert("RGB"), int))
+    assert len(shown) == 6
+    for frame in shown[1:]:
+        np.testing.assert_array_equal(frame[70:], shown[0][70:])
+    assert np.abs(shown[0][70:] - painting()[70:]).mean() < 6
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".webm", ".gif"])
+def test_a_film_that_breaks_off_leaves_nothing(tmp_path: Path, suffix: str) -> None:
+    with pytest.raises(RuntimeError, match="the lamp went out"):
+        film(tmp_path / f"a{suffix}", broken())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_film_that_breaks_off_keeps_the_one_before(tmp_path: Path) -> None:
+    path = film(tmp_path / "a.mp4", [painting()] * 2)
+    before = path.read_bytes()
+    with pytest.raises(RuntimeError):
+        film(path, broken())
+    assert path.read_bytes() == before
+
+
+def test_no_frame_is_no_film(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="no frame was given"), VideoWriter(tmp_path / "a.mp4"):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_frames_of_another_size_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="shape of the first"):
+        film(tmp_path / "a.mp4", [painting(), painting(60, 60)])
+    with pytest.raises(ValueError, match="uint8"):
+        film(tmp_path / "b.mp4", [painting()[:, :, 0]])
+    with pytest.raises(ValueError, match="inside of a"):
+        VideoWriter(tmp_path / "c.mp4").write(painting())
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "rate"), [("a.avi", 25.0), ("a", 25.0), ("a.mp4", 0.0), ("a.mp4", 500.0), ("a.gif", 60.0)]
+)
+def test_what_cannot_be_written_is_told_at_once(tmp_path: Path, name: str, rate: float) -> None:
+    with pytest.raises(OutputError, match=r"expected|written as"):
+        VideoWriter(tmp_path / name, frames_per_second=rate)
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_the_work(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="cannot write"), VideoWriter(tmp_path / "file" / "a.mp4"):
+        raise AssertionError("no work is done")
