@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -46,7 +47,7 @@ class Stage:
         self.rig = rig or gradient_painting()
         self.finder = finder or ToldFinder((smiling_face(),))
         self.camera = BrowserCamera() if kind == "browser" else None
-        self.state = StageState(kind, label, mode, fallback=fallback)
+        self.state = StageState(kind, label, mode, self.rig.digest, fallback=fallback)
         self._open_feed = open_feed or self._default_feed
         self.mode = mode
         self.port = 0
@@ -60,6 +61,7 @@ class Stage:
 
     def start(self) -> None:
         self.hub = Hub()
+        self.state = replace(self.state, rig=self.rig.digest)
         pipeline = make_pipeline(self.finder, mode=self.mode)
         self.loop = Loop(self._open_feed, pipeline, publish=self.hub.publish, state=self.state)
         app = build_app(self.hub, self.rig, loop=self.loop, camera=self.camera)

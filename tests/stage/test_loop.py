@@ -8,12 +8,14 @@ from itertools import pairwise
 
 import pytest
 
-from tests.stage.stand_ins import Clock, Published, SteadyFeed, ToldFinder, blank, make_pipeline, smiling_face
+from tests.stage.stand_ins import PRESETS, Clock, Published, SteadyFeed, ToldFinder, blank, make_pipeline, smiling_face
 from visavis.errors import SourceError
+from visavis.sources import LiveSource
+from visavis.stage.feeds import LiveFeed
 from visavis.stage.health import Health, RestartBudget
 from visavis.stage.loop import Loop
 from visavis.stage.protocol import StageState
-from visavis.types import Expression, Frame, Snapshot
+from visavis.types import Expression, Frame, Image, Snapshot
 
 STATE = StageState("camera", "camera:0", "answer")
 
@@ -208,3 +210,63 @@ def test_health_counts_rates_and_latencies() -> None:
     assert report["frames_per_second"] == pytest.approx(30.0)
     assert report["latency_ms"] == {"p50": 20.0, "p95": 20.0}
     assert report["stages_ms"] == {"landmarks": 10.0}
+
+
+def test_everybodys_mean_can_lead_and_is_read_once() -> None:
+    from visavis.faces import LeadPolicy, Tracker
+    from visavis.portrait.answer import Answerer
+    from visavis.reading import FaceReader
+    from visavis.stage.pipeline import Pipeline
+
+    finder = ToldFinder((smiling_face(0.2, x=0), smiling_face(1.0, x=40)))
+    pipeline = Pipeline(
+        finder, tracker=Tracker(), lead=LeadPolicy("average"), reader=FaceReader(), answerer=Answerer(PRESETS)
+    )
+    snapshot = pipeline.step(blank(), 0.0)
+    assert snapshot.lead is not None
+    assert snapshot.lead.expression["mouthSmileLeft"] == pytest.approx(0.6)
+    assert len(snapshot.readings) == 2
+    assert [reading is snapshot.lead for reading in snapshot.readings].count(True) == 1
+
+
+def test_a_camera_whose_thread_dies_is_opened_again_and_plays_on() -> None:
+    opened: list[int] = []
+
+    class Grabber:
+        def __init__(self) -> None:
+            opened.append(len(opened))
+            self.count = 0
+
+        def grab(self) -> None:
+            time.sleep(0.005)
+            self.count += 1
+            if len(opened) == 1 and self.count > 10:
+                raise SourceError("camera:0 stopped giving pictures")
+
+        def retrieve(self) -> Image:
+            return blank().image
+
+        def close(self) -> None:
+            pass
+
+    def open_feed() -> LiveFeed:
+        source = LiveSource(Grabber, name="camera:0")
+        source.start()
+        return LiveFeed(source)
+
+    published, told = Published(), []
+    loop = Loop(
+        open_feed,
+        make_pipeline(),
+        publish=published,
+        state=STATE,
+        tell=lambda state, reason: told.append((state.state, reason)),
+    )
+    loop.start()
+    deadline = time.monotonic() + 10
+    while published.states != ["opening", "playing", "lost", "playing"] and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert loop.stop()
+    loop.check()
+    assert published.states == ["opening", "playing", "lost", "playing"]
+    assert told == [("playing", ""), ("lost", "camera:0 stopped giving pictures"), ("playing", "")]

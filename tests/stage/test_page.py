@@ -65,6 +65,17 @@ def test_the_page_comes_back_by_itself_when_the_server_was_restarted(stage: Stag
     assert source_text(page) == "A scripted face is playing"
 
 
+def test_a_page_that_outlives_a_change_of_portrait_shows_the_new_one(stage: Stage, open_page: OpenPage) -> None:
+    page = open_page(stage.url, expects=AWAY)
+    page.wait_for_selector("body[data-line=up]")
+    stage.stop()
+    stage.rig = gradient_painting(100, 140)
+    stage.start()
+    wait_until(page, "visavis.portrait?.width === 140")
+    page.wait_for_selector("body[data-line=up]")
+    assert page.evaluate("document.querySelector('#trouble').hidden")
+
+
 @pytest.mark.parametrize(
     ("kind", "label", "fallback", "english", "french"),
     [

@@ -19,7 +19,7 @@ def snapshot(*, with_emotion: bool = True, answer: Expression | None = None) -> 
 
 def test_a_message_says_what_the_page_needs() -> None:
     answer = Expression.from_mapping({"jawOpen": 0.123456}, gaze=(0.5, -0.25), sway=(1.0, 0.0, -2.0))
-    state = StageState("file", "clip.mp4", "contrary", fallback=True, state="playing")
+    state = StageState("file", "clip.mp4", "contrary", "0123456789abcdef", fallback=True, state="playing")
     message = json.loads(encode_state(snapshot(answer=answer), state, number=9))
     assert message["v"] == PROTOCOL_VERSION
     assert message["n"] == 9
@@ -29,6 +29,7 @@ def test_a_message_says_what_the_page_needs() -> None:
     assert message["g"] == [0.5, -0.25]
     assert message["s"] == [1, 0, -2]
     assert message["people"] == 1
+    assert message["rig"] == "0123456789abcdef"
     assert message["mode"] == "contrary"
     assert message["emotion"] == "joy"
     assert message["source"] == {"kind": "file", "label": "clip.mp4", "state": "playing", "fallback": True}

@@ -164,7 +164,11 @@ def serve_portrait(
         choice = installation.choice
         if choice.fallback:
             console.print(f"no camera: {escape(choice.reason)}", highlight=False, soft_wrap=True)
-        console.print(f"[bold]{escape(installation.title)}[/] looks at {_named(choice.kind, choice.label)}")
+        console.print(
+            f"[bold]{escape(installation.title)}[/] looks at {_named(choice.kind, choice.label)}",
+            highlight=False,
+            soft_wrap=True,
+        )
         if settings.server.preview:
             console.print("preview is on: pictures of visitors can be seen at /preview.jpg", style="yellow")
         shown = settings.server.host if ":" not in settings.server.host else f"[{settings.server.host}]"

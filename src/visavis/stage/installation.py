@@ -142,7 +142,7 @@ def set_up(
         choice.open_feed,
         build_pipeline(finder, config, lead=lead),
         publish=hub.publish,
-        state=StageState(choice.kind, choice.label, config.portrait.mode, fallback=choice.fallback),
+        state=StageState(choice.kind, choice.label, config.portrait.mode, rig.digest, fallback=choice.fallback),
         watch=preview.watch if preview else None,
         tell=tell,
         clock=clock,

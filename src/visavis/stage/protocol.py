@@ -29,11 +29,13 @@ class StageState:
         fallback: True when it plays because the source that was asked for is not there.
         state: `opening`, `playing`, `lost` (it went away, and is tried again) or `failed` (given up).
         mode: `mirror`, `answer` or `contrary`.
+        rig: digest of the portrait's rig, so that a page that outlived a restart fetches the new one.
     """
 
     kind: SourceKind
     label: str
     mode: str
+    rig: str = ""
     fallback: bool = False
     state: SourceState = "opening"
 
@@ -52,6 +54,7 @@ def encode_state(snapshot: Snapshot, state: StageState, *, number: int) -> str:
         **_expression(snapshot.answer),
         "people": len(snapshot.readings),
         "mode": state.mode,
+        "rig": state.rig,
         "source": {
             "kind": state.kind,
             "label": _short(state.label),

@@ -69,6 +69,7 @@ function saySource() {
   byId("camera").hidden = message?.source.kind !== "browser" || lineUp === false;
   body.dataset.line = lineUp === null ? "connecting" : lineUp ? "up" : "down";
   body.dataset.source = message?.source.kind ?? "";
+  body.dataset.camera = cameraState;
 }
 
 // --- the painting on the wall ----------------------------------------------------------------------------------------
@@ -125,6 +126,7 @@ function flatten(message) {
 function receive(data) {
   const values = flatten(data);
   if (!values) return;
+  if (message && data.rig !== message.rig) change();
   message = data;
   playout.push(data.t, values, now());
   if (data.people > 0) lastSeenS = now();
@@ -200,6 +202,12 @@ async function raise() {
   }
   if (trouble) body.dataset.state = "trouble";
   say();
+}
+
+/** The server came back with another portrait. */
+function change() {
+  portrait = null;
+  raise();
 }
 
 /** Numbers of an expression given as {weights: {name: value} | [52 values], gaze: [x, y], sway: [yaw, pitch, roll]}. */
