@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from visavis.cli.console import errors_console, progress, results_console
-from visavis.errors import NoFaceError
+from visavis.errors import InputError, NoFaceError
 
 if TYPE_CHECKING:
     from visavis.portrait.gallery import OpenPortrait, Portrait
@@ -84,8 +84,11 @@ def _look_at(source: str) -> None:
     """A source that is not there is told before any work is done."""
     from visavis.sources import open_source
 
-    if source not in ("script", "browser"):
-        open_source(source).close()
+    if source in ("script", "browser"):
+        return
+    with open_source(source) as played:
+        if not played.is_live and played.read() is None:
+            raise InputError(f"{source} holds no picture; give another file")
 
 
 def _print_reading(reading: Reading) -> None:
