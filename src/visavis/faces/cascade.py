@@ -104,6 +104,15 @@ class FaceFinder:
             return faces
         return self._turned(image)
 
+    def landmarks_on(self, image: Image, face: Face) -> Face | None:
+        """Lay landmarks on a face that a detector found; None when no mesh agrees with its box.
+
+        Raises:
+            AssetError, ModelError, ValueError: as for `find`.
+        """
+        check_image(image)
+        return self._confirm(image, face)
+
     def close(self) -> None:
         """Free the models; the next picture opens them again."""
         self._landmarker.close()

@@ -14,9 +14,10 @@ import numpy as np
 
 from visavis.errors import ModelError
 from visavis.faces.darknet_cfg import Kernels, Layer, Network
+from visavis.files import replacing
 from visavis.types import Float32
 
-__all__ = ["read_weights"]
+__all__ = ["read_weights", "write_random_weights"]
 
 
 def read_weights(path: str | os.PathLike[str], network: Network) -> dict[int, tuple[Float32, Float32]]:
@@ -93,3 +94,28 @@ def _fold(layer: Layer, kernels: Kernels, block: Float32) -> tuple[Float32, Floa
         (weights * factor[:, None, None, None]).astype(np.float32),
         (biases - means * factor).astype(np.float32),
     )
+
+
+def write_random_weights(path: str | os.PathLike[str], network: Network, *, seed: int = 0) -> None:
+    """Write a `.weights` file of the right size with random numbers, to try a network's structure and speed.
+
+    Kernels are drawn so that the numbers inside the network neither die out nor grow beyond what exp() takes: less than
+    He et al. (2015, eq. 10) give, since shortcuts add up.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    draw = np.random.default_rng(seed)
+    with replacing(path) as temporary, Path(temporary).open("wb") as file:
+        file.write(np.array([0, 2, 0], "<i4").tobytes() + np.zeros(1, "<u8").tobytes())
+        for layer in network.layers:
+            kernels = layer.kernels
+            if kernels is None:
+                continue
+            parts: list[Float32] = [draw.normal(0, 0.1, kernels.filters).astype(np.float32)]
+            if kernels.normalized:
+                scales, variances = draw.uniform(0.5, [[1.5], [2.0]], (2, kernels.filters)).astype(np.float32)
+                parts += [scales, draw.normal(0, 0.1, kernels.filters).astype(np.float32), variances]
+            spread = np.sqrt(0.8 / np.prod(kernels.weight_shape[1:]))
+            parts.append(draw.standard_normal(kernels.weight_shape, np.float32).ravel() * np.float32(spread))
+            file.write(np.concatenate(parts).astype("<f4").tobytes())

@@ -6,6 +6,7 @@ Kartynnik et al., "Real-time Facial Surface Geometry from Monocular Video on Mob
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from types import TracebackType
 from typing import Any, Final, Literal
 
@@ -109,9 +110,6 @@ class Landmarker:
                     "expected face_landmarker.task, float16 v1"
                 ) from error
             self._finalizer = close_with(self, self._task)
-            # The native side speaks once more at its first picture.
-            self._run(np.zeros((64, 64, 3), np.uint8), 0)
-            self._last_ms = 0
 
     def detect(self, image: Image, time_s: float = 0.0) -> tuple[Face, ...]:
         """Find the faces of one picture, the biggest first.
@@ -138,7 +136,10 @@ class Landmarker:
             self._shift_ms += self._last_ms + 1 - stamp
             stamp = self._last_ms + 1
         self._last_ms = stamp
-        return self._faces(self._run(image, stamp), image)
+        # The native side speaks for the last time when it sees its first face.
+        with nullcontext() if self._checked else without_chatter():
+            result = self._run(image, stamp)
+        return self._faces(result, image)
 
     def close(self) -> None:
         """Free the model; the next picture opens it again."""

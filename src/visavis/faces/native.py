@@ -55,7 +55,8 @@ def close_with(owner: object, task: Any) -> Callable[[], object]:
 
 def _close(task: Any) -> None:
     try:
-        task.close()
+        with without_chatter():
+            task.close()
     except RuntimeError:
         # The process ends: the thread that a task closes itself on is gone already, and the system frees the rest. With
         # the handle left in place, the task would try again while modules vanish, and print a traceback.
