@@ -44,7 +44,7 @@ def main() -> int:
     for path in arguments.clips or [None]:
         clip = decode_clip(path, assets=assets, limit=arguments.frames, size=(640, 480))
         reports = [
-            bench(clip, assets=assets, frames=arguments.frames, live_s=arguments.seconds, renderer=False)
+            bench(clip, assets=assets, frames=arguments.frames, live_s=arguments.seconds, drawings=0)
             for _ in range(arguments.runs)
         ]
         machine, versions = reports[0]["machine"], reports[0]["versions"]

@@ -45,7 +45,7 @@ def test_the_table_names_every_stage(capsys: pytest.CaptureFixture[str]) -> None
 
 def test_the_renderer_is_measured_on_the_portrait(assets: AssetStore) -> None:
     clip = decode_clip(None, assets=assets, limit=4, size=(320, 240))
-    report = bench(clip, assets=assets, frames=10, live_s=0)
+    report = bench(clip, assets=assets, frames=10, live_s=0, drawings=5)
     assert report["renderer"]["portrait"] == "bridgewater-madonna"
     assert report["renderer"]["height"] == 1200
     assert report["renderer"]["render_ms"]["median"] > 0

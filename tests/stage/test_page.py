@@ -24,8 +24,6 @@ pytestmark = pytest.mark.browser
 
 OpenPage = Callable[..., "Page"]
 SMILE = BLENDSHAPE_INDEX["mouthSmileLeft"]
-#: What the browser itself says when the server is away.
-AWAY = ("WebSocket connection", "ERR_CONNECTION_REFUSED")
 
 
 def source_text(page: Page) -> str:
@@ -46,13 +44,12 @@ def test_the_page_opens_receives_expressions_and_draws_them(stage: Stage, open_p
     page.wait_for_selector("body[data-state=ready][data-line=up]")
     wait_for_smile(page)
     assert page.evaluate("visavis.message.people") == 1
-    frames = page.evaluate("visavis.frames")
-    assert frames > 2
+    assert page.evaluate("visavis.frames") > 1
     assert page.get_attribute("#portrait", "aria-label") == "A gradient"
 
 
 def test_the_page_comes_back_by_itself_when_the_server_was_restarted(stage: Stage, open_page: OpenPage) -> None:
-    page = open_page(stage.url, expects=AWAY)
+    page = open_page(stage.url)
     wait_for_smile(page)
     stage.stop()
     page.wait_for_selector("body[data-line=down]")
@@ -66,7 +63,7 @@ def test_the_page_comes_back_by_itself_when_the_server_was_restarted(stage: Stag
 
 
 def test_a_page_that_outlives_a_change_of_portrait_shows_the_new_one(stage: Stage, open_page: OpenPage) -> None:
-    page = open_page(stage.url, expects=AWAY)
+    page = open_page(stage.url)
     page.wait_for_selector("body[data-line=up]")
     stage.stop()
     stage.rig = gradient_painting(100, 140)

@@ -44,7 +44,9 @@ def bench(
     clip = decode_clip(source, assets=assets, limit=min(frames, 600), size=_parse_size(size))
     if not as_json:
         errors_console().print(f"measuring on {clip.name} …", style="dim", markup=False, highlight=False)
-    report = measure(clip, assets=assets, config=load_config(config), frames=frames, live_s=seconds, renderer=renderer)
+    report = measure(
+        clip, assets=assets, config=load_config(config), frames=frames, live_s=seconds, drawings=60 if renderer else 0
+    )
     if as_json:
         import json
 
