@@ -21,6 +21,8 @@ __all__ = ["Mouth", "Palette", "find_lip_line", "lip_masks", "mouth_box", "paint
 Array = NDArray[np.float64]
 
 _LUMA: Final = np.array([0.299, 0.587, 0.114], np.float32)
+#: The hue of teeth as old varnish shows them, of unit lightness.
+_IVORY: Final = np.array([1.06, 1.0, 0.84], np.float32)
 #: Samples along the lip line, from corner to corner.
 _LINE_SAMPLES: Final = 65
 #: An adult's face is about 140 mm wide and its mouth at rest 50 mm; teeth are drawn to that scale.
@@ -237,9 +239,10 @@ def paint_inside(
 
 
 def _tooth_colour(palette: Palette) -> Float32:
-    """Ivory in the painting's light: as bright as its lit skin, half as colourful."""
+    """Ivory in the painting's light: a little darker than its lit skin, and half of its hue."""
     grey = float(palette.light @ _LUMA)
-    colour: Float32 = (grey + (palette.light - grey) * 0.8) * np.array([0.86, 0.84, 0.79], np.float32)
+    own = palette.light / max(grey, 1.0)
+    colour: Float32 = grey * (0.5 * own + 0.5 * _IVORY) * np.float32(0.82)
     return colour
 
 

@@ -47,8 +47,9 @@ _NODES_PER_FACE: Final = 84
 _FADE: Final = 0.33
 #: Smallest face that can be rigged, in pixels between the outlines of its cheeks.
 MIN_FACE_WIDTH: Final = 60
-#: Steepest head turn that can be rigged, in degrees from the front.
-_MAX_YAW: Final = 62.0
+#: Steepest head turn that can be rigged, in degrees from the front as the landmarks measure it; of a true profile
+#: they see one half and guess the other.
+_MAX_YAW: Final = 72.0
 
 _LID_MOTIONS: Final = tuple(
     index for index, name in enumerate(BLENDSHAPES) if name.startswith(("eyeBlink", "eyeWide", "eyeLook"))
