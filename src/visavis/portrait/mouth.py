@@ -22,7 +22,7 @@ Array = NDArray[np.float64]
 
 _LUMA: Final = np.array([0.299, 0.587, 0.114], np.float32)
 #: The hue of teeth as old varnish shows them, of unit lightness.
-_IVORY: Final = np.array([1.06, 1.0, 0.84], np.float32)
+_IVORY: Final = np.array([1.07, 1.0, 0.80], np.float32)
 #: Samples along the lip line, from corner to corner.
 _LINE_SAMPLES: Final = 65
 #: An adult's face is about 140 mm wide and its mouth at rest 50 mm; teeth are drawn to that scale.
@@ -205,7 +205,7 @@ def paint_inside(
     fade = np.clip(1 - np.abs(u / 27) ** 2.5, 0, 1)
     # The gum begins in arcs above the teeth; few expressions lift the lip so far.
     gum = np.clip((edge - 9.5 + 1.2 * (1 - shade) - v) / 1.0, 0, 1)[:, :, None]
-    depth_in = (0.70 + 0.30 * np.clip((v - edge + 10) / 10, 0, 1)) * (0.45 + 0.55 * fade)
+    depth_in = (0.78 + 0.22 * np.clip((v - edge + 10) / 10, 0, 1)) * (0.45 + 0.55 * fade)
     colour = ivory * (shade * depth_in)[:, :, None] * (1 - gum)
     colour = colour + (palette.lip * 0.62 + palette.dark * 0.1) * depth_in[:, :, None] * gum
     inside = inside * (1 - alpha[:, :, None]) + colour * alpha[:, :, None]
@@ -242,8 +242,7 @@ def _tooth_colour(palette: Palette) -> Float32:
     """Ivory in the painting's light: a little darker than its lit skin, and half of its hue."""
     grey = float(palette.light @ _LUMA)
     own = palette.light / max(grey, 1.0)
-    colour: Float32 = grey * (0.5 * own + 0.5 * _IVORY) * np.float32(0.82)
-    return colour
+    return np.asarray(grey * 0.9 * (0.4 * own + 0.6 * _IVORY), np.float32)
 
 
 def _tooth_row(
@@ -257,7 +256,7 @@ def _tooth_row(
     soft = max(0.5, pixel)
     alpha = np.clip((v - top) / soft, 0, 1) * np.clip((bottom - v) / soft, 0, 1)
     alpha = alpha * np.clip((edges[-1] - np.abs(u)) / 2, 0, 1)
-    shade = 1 - 0.26 * np.exp(-((distance / max(0.35, pixel * 0.6)) ** 2))
+    shade = 1 - 0.16 * np.exp(-((distance / max(0.35, pixel * 0.6)) ** 2))
     return alpha.astype(np.float32), shade.astype(np.float32)
 
 
