@@ -55,9 +55,11 @@ def build_pipeline(
     """The stages after the landmarker, as the configuration says."""
     from visavis.faces import LeadPolicy, Tracker
     from visavis.reading import FaceReader, Smoothing, load_rules
+    from visavis.reading.attributes import SparingAttributes, default_attributes
 
-    smoothing = config.smoothing
+    smoothing, classifier = config.smoothing, default_attributes()
     reader = FaceReader(
+        attributes=None if classifier is None else SparingAttributes(classifier),
         rules=load_rules(config.reading.rules) if config.reading.rules else None,
         name_emotions=config.reading.name_emotions,
         smoothing=Smoothing(

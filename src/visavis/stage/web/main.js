@@ -112,8 +112,13 @@ function draw(values) {
 function frame() {
   requestAnimationFrame(frame);
   draw(playout.sample(now()));
-  const alone = lineUp !== false && now() - lastSeenS > ATTRACT_AFTER_S;
-  body.dataset.attract = String(Boolean(message) && alone);
+  invite(Boolean(message) && lineUp !== false && now() - lastSeenS > ATTRACT_AFTER_S);
+}
+
+function invite(wanted) {
+  if (body.dataset.attract === String(wanted)) return;
+  body.dataset.attract = String(wanted);
+  byId("invitation").setAttribute("aria-hidden", String(!wanted));
 }
 
 // --- the line --------------------------------------------------------------------------------------------------------
@@ -175,6 +180,11 @@ function listen() {
   const watchDensity = () =>
     matchMedia(`(resolution: ${devicePixelRatio}dppx)`).addEventListener("change", () => { place(); watchDensity(); }, { once: true });
   watchDensity();
+  // A portrait on a wall does not go dark because nobody touches the keyboard; where the browser refuses, the system's
+  // own settings must see to it.
+  const stayAwake = () => { if (!document.hidden) navigator.wakeLock?.request("screen").catch(() => {}); };
+  if (!still) stayAwake();
+  document.addEventListener("visibilitychange", () => { if (!still) stayAwake(); });
   canvas.addEventListener("webglcontextlost", (event) => event.preventDefault());
   canvas.addEventListener("webglcontextrestored", raise);
   const camera = new VisitorCamera((state) => { cameraState = state; say(); });
@@ -227,7 +237,7 @@ function numbersOf({ weights = {}, gaze = [0, 0], sway = [0, 0, 0] }) {
 }
 
 body.dataset.label = query.get("label") === "0" ? "false" : "true";
-body.dataset.attract = "false";
+invite(false);
 body.dataset.hand = "true";
 say();
 const camera = listen();
