@@ -166,6 +166,19 @@ def test_a_folder_that_cannot_be_written_is_told(
     assert "cannot write" in one_line(capsys)
 
 
+def test_a_model_holds_the_rig_and_no_film(tmp_path: Path, head: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "a.glb"
+    assert main(["portrait", "render", str(head), "--blend", "jawOpen=0.25", "--out", str(out)]) == 0
+    assert out.read_bytes()[:4] == b"glTF"
+    assert b'"weights":[0.0' in out.read_bytes()
+    assert b",0.25," in out.read_bytes()
+    capsys.readouterr()
+    film = tmp_path / "b.glb"
+    assert main(["portrait", "render", str(head), "--emotion", "joy", "--fps", "5", "--out", str(film)]) == 2
+    assert "not a film" in one_line(capsys)
+    assert not film.exists()
+
+
 def test_check_says_good_and_draws(tmp_path: Path, head: Path, capsys: pytest.CaptureFixture[str]) -> None:
     drawing = tmp_path / "check.png"
     assert main(["portrait", "check", str(head), "--draw", str(drawing)]) == 0

@@ -35,7 +35,9 @@ def register(app: typer.Typer) -> None:
 
 def render(
     name: Name,
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help=".png .jpg .webp, or .mp4 .webm .gif.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FILE", help=".png .jpg .webp, .mp4 .webm .gif, or .glb.")
+    ],
     emotion: Annotated[
         str | None, typer.Option(metavar="LABEL[=S]", help="An emotion, at a strength of 0 to 1.", show_default=False)
     ] = None,
@@ -64,7 +66,8 @@ def render(
 ) -> None:
     """Render a portrait with an expression: a picture, or a film.
 
-    An emotion or a blend becomes a film of its coming and going. A driver's face is played as it moves.
+    An emotion or a blend becomes a film of its coming and going. A driver's face is played as it moves. A .glb holds
+    the whole rig for other programs, and shows the expression, if any is given, until they move it.
     """
     from visavis.assets import AssetStore
     from visavis.images import write_image
@@ -73,6 +76,11 @@ def render(
     from visavis.portrait.render import MeshRenderer
     from visavis.video import MOVING_SUFFIXES
 
+    if out.suffix.lower() == ".glb":
+        if driver is not None or duration is not None or fps is not None or (emotion is not None and blend is not None):
+            raise ConfigError("a .glb holds a rig, not a film: give it one of --emotion and --blend, or none")
+        _model(name, out, emotion=emotion, blend=blend, size=size, face=face)
+        return
     moving = _is_moving(out, MOVING_SUFFIXES)
     if sum(choice is not None for choice in (emotion, blend, driver)) != 1:
         raise ConfigError("say what the portrait shall play: one of --emotion, --blend or --driver")
@@ -290,7 +298,20 @@ def _is_moving(out: Path, moving: Iterable[str]) -> bool:
         return True
     if suffix in WRITABLE_SUFFIXES:
         return False
-    raise OutputError(f"cannot write {out}: expected {', '.join([*WRITABLE_SUFFIXES, *moving])}")
+    raise OutputError(f"cannot write {out}: expected {', '.join([*WRITABLE_SUFFIXES, *moving, '.glb'])}")
+
+
+def _model(name: str, out: Path, *, emotion: str | None, blend: str | None, size: int | None, face: int | None) -> None:
+    from visavis.assets import AssetStore
+    from visavis.portrait.gallery import open_portrait
+    from visavis.portrait.glb import write_glb
+
+    expression = None
+    if emotion is not None or blend is not None:
+        expression = parse_emotion(emotion) if emotion is not None else parse_blend(blend or "")
+    write_glb(
+        out, open_portrait(name, assets=AssetStore(), face=face, height=size).rig, expression=expression, title=name
+    )
 
 
 def _driven(driver: Path, *, from_rest: bool, sway: bool) -> Timeline:
