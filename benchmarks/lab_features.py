@@ -82,7 +82,8 @@ def main() -> None:
             made, trained = second["seconds"][form]
             print(
                 f"{form}: plain {whole:.0f} s (from {first['seconds'][form]:.3f} s a picture and epoch, measured on "
-                f"{first['pictures']}), kept {made:.1f} + {trained:.1f} s on {count}: {whole / (made + trained):.1f} times"
+                f"{first['pictures']}), kept {made:.1f} + {trained:.1f} s on {count}: "
+                f"{whole / (made + trained):.1f} times"
             )
         return
     count = options.pictures or (64 if options.part == "plain" else 500)

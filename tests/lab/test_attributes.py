@@ -125,3 +125,51 @@ def test_a_face_without_keypoints_is_an_error_of_the_caller(tmp_path: Path) -> N
     reader = AttributeReader.load(_hand_made(tmp_path))
     with pytest.raises(ValueError, match="keypoints"):
         reader.read(_picture()[0], Face(box=np.array([0, 0, 10, 10], np.float32)))
+
+
+def test_a_followed_face_is_read_at_every_nth_frame(tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    from visavis.reading.attributes import SparingAttributes
+
+    image, face = _picture()
+    sparing = SparingAttributes(AttributeReader.load(_hand_made(tmp_path)), every=3)
+    dark = np.zeros_like(image)
+    followed, other = replace(face, track_id=1), replace(face, track_id=2)
+    told = [sparing.read(shown, followed)["Red"] for shown in (image, dark, dark, dark, image)]
+    bright, black = _expected(1.0), _expected(-1.0)
+    assert told == pytest.approx([bright, bright, bright, black, black], abs=0.02)
+    assert sparing.read(image, other)["Red"] == pytest.approx(bright, abs=0.02)
+    assert sparing.read(dark, face)["Red"] == pytest.approx(black, abs=0.02)
+    for track in range(100):
+        sparing.read(image, replace(face, track_id=track))
+    assert len(sparing._told) <= 32
+
+
+def test_the_shipped_classifier_is_whole() -> None:
+    from visavis.lab.datasets import SIX
+    from visavis.reading.attributes import DEFAULT_CARD, default_attributes
+
+    if not DEFAULT_CARD.is_file():
+        pytest.skip("this checkout ships no classifier")
+    reader = default_attributes()
+    assert reader is not None
+    assert set(SIX) < set(reader.names) < set(reader.card.attributes)
+    assert "Attractive" not in reader.names
+    assert "non-commercial" in reader.card.terms
+    assert sum(path.stat().st_size for path in DEFAULT_CARD.parent.glob("*.onnx")) < 20e6
+
+
+@pytest.mark.parametrize("attribute", ["Smiling", "Mouth_Slightly_Open"])
+def test_the_astronaut_smiles_with_her_mouth_open(attribute: str, astronaut: Image) -> None:
+    from visavis.assets import AssetStore
+    from visavis.faces import find_faces
+    from visavis.reading.attributes import DEFAULT_CARD, default_attributes
+
+    if not DEFAULT_CARD.is_file():
+        pytest.skip("this checkout ships no classifier")
+    reader = default_attributes()
+    assert reader is not None
+    told = reader.read(astronaut, find_faces(astronaut, assets=AssetStore())[0])
+    assert told[attribute] > 0.8
+    assert "Male" not in told

@@ -14,6 +14,7 @@ from visavis.cli.console import errors_console, progress
 from visavis.errors import ConfigError, InputError, OutputError
 
 if TYPE_CHECKING:
+    from visavis.reading.face_reader import Attributes
     from visavis.reading.reader import Reader
     from visavis.reading.records import RecordWriter
     from visavis.types import Frame
@@ -54,18 +55,23 @@ def read(
 
     A file that cannot be read is passed over and named at the end, with exit code 1.
     """
+    from visavis.reading.attributes import default_attributes
     from visavis.reading.records import Columns, open_table
 
     if out is None and annotate is None:
         raise ConfigError("nothing is asked for: give --out FILE.jsonl (or .csv, .parquet), --annotate DIR, or both")
     with ExitStack() as stack:
-        reader = stack.enter_context(_build_reader(config, detector=detector, max_faces=max_faces, smooth=smooth))
+        attributes = default_attributes()
+        reader = stack.enter_context(
+            _build_reader(config, attributes, detector=detector, max_faces=max_faces, smooth=smooth)
+        )
         pictures = None if annotate is None else _PictureNames(annotate)
         run = _Run(reader, every=every, pictures=pictures)
         try:
             with ExitStack() as tables:
                 if out is not None:
-                    columns = Columns(emotions=reader.names_emotions)
+                    told = attributes.names if attributes is not None else ()
+                    columns = Columns(emotions=reader.names_emotions, attributes=told)
                     run.table = tables.enter_context(open_table(out, columns=columns))
                 run.all(paths)
         except _NothingReadError:
@@ -191,7 +197,9 @@ def _length(path: Path, every: int) -> int:
         return 0
 
 
-def _build_reader(config: Path | None, *, detector: str | None, max_faces: int | None, smooth: bool) -> Reader:
+def _build_reader(
+    config: Path | None, attributes: Attributes | None, *, detector: str | None, max_faces: int | None, smooth: bool
+) -> Reader:
     from visavis.assets import AssetStore
     from visavis.config import load_config
     from visavis.faces import DETECTORS
@@ -208,6 +216,7 @@ def _build_reader(config: Path | None, *, detector: str | None, max_faces: int |
         max_faces=max_faces or settings.reading.max_faces,
         rules=load_rules(settings.reading.rules) if settings.reading.rules else None,
         name_emotions=settings.reading.name_emotions,
+        attributes=attributes,
         smoothing=Smoothing(
             min_cutoff_hz=steady.min_cutoff_hz,
             beta=steady.beta,

@@ -1,8 +1,8 @@
 """What is frozen is computed once: a network is cut where learning begins, and the epochs run on the kept features.
 
 The frozen part of a VGG runs in plain torch, channels last, in bfloat16 where the processor multiplies it natively;
-that is several times as fast as Keras layer by layer. Features are memory-mapped, named by the hash of weights, pixels and
-precision, and appear whole or not at all.
+that is several times as fast as Keras layer by layer. Features are memory-mapped, named by the hash of weights,
+pixels and precision, and appear whole or not at all.
 """
 
 # torch and Keras are not typed here, so their classes and decorators are Any.

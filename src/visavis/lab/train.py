@@ -111,8 +111,10 @@ def use_resident_memory() -> None:
 
 def half_precision(wanted: str) -> bool:
     """Whether bfloat16 was asked for and this processor multiplies it natively."""
-    native = bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
-    return native if wanted == "bfloat16" else False
+    if wanted != "bfloat16":
+        return False
+    native: bool = torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    return native
 
 
 def _are_pictures(stored: Tensor) -> bool:

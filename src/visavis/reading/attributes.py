@@ -16,12 +16,26 @@ from visavis.reading.card import Calibration, ModelCard, load_card
 from visavis.reading.shape import SHAPE_FEATURES, shape_features
 from visavis.types import Face, Float32, Image
 
-__all__ = ["DEFAULT_CARD", "AttributeReader"]
+__all__ = ["DEFAULT_CARD", "TOLD", "AttributeReader", "SparingAttributes", "default_attributes"]
 
 #: The classifier that comes with the package.
 DEFAULT_CARD: Final = Path(__file__).parent / "models" / "attributes.json"
 
+#: What the product tells of a visitor: the founding report's six, and the raised brows that surprise is read from. The
+#: network learnt 33 more beside them, which helps these; whether a visitor is attractive or male is nobody's business.
+TOLD: Final = (
+    "Arched_Eyebrows",
+    "Bags_Under_Eyes",
+    "Big_Lips",
+    "High_Cheekbones",
+    "Mouth_Slightly_Open",
+    "Narrow_Eyes",
+    "Smiling",
+)
+
 _TINY: Final = 1e-7
+#: Faces whose last reading is kept.
+_REMEMBERED: Final = 32
 
 
 class AttributeReader:
@@ -32,8 +46,21 @@ class AttributeReader:
     0.97
     """
 
-    def __init__(self, card: ModelCard, session: Any, shape: tuple[Float32, Float32] | None = None) -> None:
+    def __init__(
+        self,
+        card: ModelCard,
+        session: Any,
+        shape: tuple[Float32, Float32] | None = None,
+        *,
+        names: Sequence[str] | None = None,
+    ) -> None:
+        unknown = [name for name in names or () if name not in card.attributes]
+        if unknown:
+            raise ModelError(
+                f"{card.name} tells nothing of {', '.join(unknown)}; it knows {', '.join(card.attributes)}"
+            )
         self._card = card
+        self._names = card.attributes if names is None else tuple(names)
         self._session = session
         self._shape = shape
         self._input = session.get_inputs()[0].name
@@ -41,11 +68,14 @@ class AttributeReader:
         self._together = _Scale.of(card.attributes, card.shape_calibration) if shape is not None else None
 
     @classmethod
-    def load(cls, card_path: Path | None = None, *, threads: int = 2) -> AttributeReader:
+    def load(
+        cls, card_path: Path | None = None, *, names: Sequence[str] | None = None, threads: int = 2
+    ) -> AttributeReader:
         """Open a classifier by its card; that of the package when none is given.
 
         Args:
             card_path: a card written by `visavis lab export`.
+            names: which attributes to tell, in this order; all when None.
             threads: how many the network may use.
 
         Raises:
@@ -72,12 +102,18 @@ class AttributeReader:
                 f"{card.file} takes {taken} and gives {given}, where its card says pictures of {card.crop.size} pixels "
                 f"and {len(card.attributes)} attributes"
             )
-        return cls(card, session, _shape_weights(card, path.parent) if card.shape_file else None)
+        shape = _shape_weights(card, path.parent) if card.shape_file else None
+        return cls(card, session, shape, names=names)
 
     @property
     def card(self) -> ModelCard:
         """The classifier's description."""
         return self._card
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The attributes told, in order."""
+        return self._names
 
     def read(self, image: Image, face: Face) -> Mapping[str, float]:
         """Calibrated probability in [0, 1] by attribute, of one face in the picture that it was found in.
@@ -98,7 +134,8 @@ class AttributeReader:
             values = self._alone(logits, None)
         else:
             values = self._together(logits, shape @ self._shape[0] + self._shape[1])
-        return {name: float(value) for name, value in zip(self._card.attributes, values, strict=True)}
+        told = {name: float(value) for name, value in zip(self._card.attributes, values, strict=True)}
+        return {name: told[name] for name in self._names}
 
     def probabilities(self, crops: Sequence[Image]) -> Float32:
         """N crops, (size, size, 3) uint8 RGB -> (N, A) float32 calibrated probabilities of the pictures alone."""
@@ -117,9 +154,9 @@ class AttributeReader:
         return logits
 
     def present(self, probabilities: Mapping[str, float]) -> tuple[str, ...]:
-        """The attributes whose probability is above the threshold chosen for them on validation, in order."""
+        """The attributes whose probability is above the threshold chosen for them on validation."""
         table = self._card.calibration if self._shape is None else self._card.shape_calibration
-        return tuple(name for name in self._card.attributes if probabilities[name] > table[name].threshold)
+        return tuple(name for name, value in probabilities.items() if value > table[name].threshold)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -159,3 +196,44 @@ def _shape_weights(card: ModelCard, folder: Path) -> tuple[Float32, Float32]:
             f"{card.shape_file} has weights of shape {weights.shape}, not as its card and this version say"
         )
     return weights, bias
+
+
+def default_attributes() -> AttributeReader | None:
+    """The classifier that comes with the package, telling `TOLD`, or None where the package was built without one.
+
+    Raises:
+        ModelError: it is there, but damaged.
+    """
+    return AttributeReader.load(names=TOLD) if DEFAULT_CARD.is_file() else None
+
+
+class SparingAttributes:
+    """Reads a face that is followed at every n-th frame only, and tells the last reading in between.
+
+    Attributes change slowly, and the frames in between leave the cores to the landmarks. A face without a track id is
+    read every time.
+
+    Args:
+        reader: what reads.
+        every: read a followed face at every so many of its frames.
+    """
+
+    def __init__(self, reader: AttributeReader, *, every: int = 5) -> None:
+        if every < 1:
+            raise ValueError(f"every must be at least 1, not {every}")
+        self._reader = reader
+        self.names = reader.names
+        self._every = every
+        self._told: dict[int, tuple[int, Mapping[str, float]]] = {}
+
+    def read(self, image: Image, face: Face) -> Mapping[str, float]:
+        """Calibrated probability in [0, 1] by attribute; see `AttributeReader.read`."""
+        if face.track_id is None:
+            return self._reader.read(image, face)
+        age, told = self._told.pop(face.track_id, (0, None))
+        if told is None or age >= self._every:
+            age, told = 0, self._reader.read(image, face)
+        self._told[face.track_id] = (age + 1, told)
+        while len(self._told) > _REMEMBERED:
+            del self._told[next(iter(self._told))]  # the face whose turn is longest ago
+        return told

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
-from visavis.reading.face_reader import FaceReader, Smoothing
+from visavis.reading.face_reader import Attributes, FaceReader, Smoothing
 from visavis.types import Face, Frame, Image, Reading
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ class Reader:
         max_faces: follow at most so many faces in a video, and tell at most so many of a picture, the biggest first.
         rules: the table of emotion rules; that of the package when None.
         name_emotions: with False, no emotion is read.
+        attributes: the classifier of attributes; without one, none are read.
         smoothing: steadies the faces of a video over time; None gives every frame as it was measured.
     """
 
@@ -45,14 +46,15 @@ class Reader:
         max_faces: int = 5,
         rules: EmotionRules | None = None,
         name_emotions: bool = True,
+        attributes: Attributes | None = None,
         smoothing: Smoothing | None = None,
     ) -> None:
         self._assets = assets
         self._detector = detector
         self._max_faces = max_faces
         self.names_emotions = name_emotions
-        self._still = FaceReader(rules=rules, name_emotions=name_emotions, smoothing=None)
-        self._moving = FaceReader(rules=rules, name_emotions=name_emotions, smoothing=smoothing)
+        self._still = FaceReader(rules=rules, name_emotions=name_emotions, attributes=attributes, smoothing=None)
+        self._moving = FaceReader(rules=rules, name_emotions=name_emotions, attributes=attributes, smoothing=smoothing)
         self._finder: FaceFinder | None = None
         self._landmarker: Landmarker | None = None
         self._tracker: Tracker | None = None
