@@ -33,9 +33,12 @@ FLAGS = (
 )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """One headless Chromium for all browser tests."""
+    """One headless Chromium for a module's browser tests.
+
+    Not for the session: Playwright keeps an event loop running in the thread, in which no other could be run.
+    """
     path = next((found for name in CHROMIUM_NAMES if (found := shutil.which(name))), None)
     if path is None:
         pytest.skip(f"no Chromium is installed (looked for {', '.join(CHROMIUM_NAMES)})")
@@ -62,7 +65,7 @@ def open_page(chromium: Browser) -> Iterator[Callable[..., Page]]:
 
         page.on("pageerror", lambda error: complain(f"error: {error}"))
         page.on("console", lambda message: complain(message.text) if message.type in ("error", "warning") else None)
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(30_000)
         page.goto(url)
         page.evaluate("visavis.ready")
         return page
@@ -80,7 +83,7 @@ def stage() -> Iterator[Stage]:
         yield stage
 
 
-def wait_until(page: Page, condition: str, *, timeout_s: float = 15.0) -> None:
+def wait_until(page: Page, condition: str, *, timeout_s: float = 30.0) -> None:
     """Wait until a JavaScript expression is true. (Playwright's own waiting needs `eval`, which the page forbids.)"""
     deadline = time.monotonic() + timeout_s
     while not page.evaluate(condition):

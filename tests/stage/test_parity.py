@@ -150,6 +150,26 @@ def test_a_machine_that_cannot_draw_floats_draws_the_same(madonna: Rig, open_pag
         assert_draws_the_same(madonna, page)
 
 
+def test_a_painting_larger_than_the_machine_can_hold_is_shown_softer(madonna: Rig, open_page: OpenPage) -> None:
+    with hung(madonna) as stage:
+        page = open_page(stage.url + "?static=1")
+        page.context.add_init_script(
+            "const { getParameter } = WebGL2RenderingContext.prototype;"
+            "WebGL2RenderingContext.prototype.getParameter = function (name) {"
+            "  return name === this.MAX_TEXTURE_SIZE ? 800 : getParameter.call(this, name);"
+            "};"
+        )
+        page.reload()
+        page.evaluate("visavis.ready")
+        assert page.evaluate("visavis.portrait.painting.height") == 800
+        rest = show_expression(page, Expression())
+        smile = show_expression(page, EXPRESSIONS["smile with teeth"])
+    assert 0 < difference(rest, madonna.painting) < 6
+    np.testing.assert_array_equal(outside(madonna, smile), outside(madonna, rest))
+    wanted = MeshRenderer(madonna).render(EXPRESSIONS["smile with teeth"])
+    assert difference(face_of(madonna, smile), face_of(madonna, wanted)) < 6
+
+
 def test_an_expression_uploads_under_two_kilobytes(madonna: Rig, open_page: OpenPage) -> None:
     with hung(madonna) as stage:
         page = open_page(stage.url + "?static=1")

@@ -376,9 +376,7 @@ def test_a_busy_port_moves_to_the_next() -> None:
             bind("127.0.0.1", port, tries=1)
 
 
-@pytest.mark.parametrize(
-    ("host", "port"), [("203.0.113.1", 8000), ("no-such-host.invalid", 8000), ("127.0.0.1", 99999)]
-)
+@pytest.mark.parametrize(("host", "port"), [("203.0.113.1", 8000), ("127.0.0.1", 99999)])
 def test_an_address_that_cannot_be_served_is_refused(host: str, port: int) -> None:
     with pytest.raises(OutputError, match="serve"):
         bind(host, port)
