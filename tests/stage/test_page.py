@@ -39,13 +39,22 @@ def wait_for_smile(page: Page) -> None:
     wait_until(page, f"visavis.shown[{SMILE}] > 0.8")
 
 
-def test_the_page_opens_receives_expressions_and_draws_them(stage: Stage, open_page: OpenPage) -> None:
-    page = open_page(stage.url)
-    page.wait_for_selector("body[data-state=ready][data-line=up]")
-    wait_for_smile(page)
-    assert page.evaluate("visavis.message.people") == 1
-    assert page.evaluate("visavis.frames") > 1
-    assert page.get_attribute("#portrait", "aria-label") == "A gradient"
+def test_the_page_opens_receives_expressions_and_draws_them(open_page: OpenPage) -> None:
+    finder = ToldFinder((smiling_face(),))
+    with running(Stage(finder=finder)) as stage:
+        page = open_page(stage.url)
+        page.wait_for_selector("body[data-state=ready][data-line=up]")
+        wait_for_smile(page)
+        assert page.evaluate("visavis.message.people") == 1
+        assert page.get_attribute("#portrait", "aria-label") == "A gradient"
+        before = page.evaluate("visavis.frames")
+        finder.faces = ()
+        wait_until(page, f"visavis.shown[{SMILE}] === 0")
+        assert page.evaluate("visavis.frames") > before
+        # At rest there is nothing to draw anew.
+        before = page.evaluate("visavis.frames")
+        time.sleep(0.3)
+        assert page.evaluate("visavis.frames") - before <= 1
 
 
 def test_the_page_comes_back_by_itself_when_the_server_was_restarted(stage: Stage, open_page: OpenPage) -> None:
