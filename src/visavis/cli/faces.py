@@ -175,7 +175,9 @@ def _print(results: dict[str, Evaluation], dataset: Path, *, as_json: bool) -> N
     from rich.table import Table
 
     first = next(iter(rows.values()))
-    table = Table("detector", *first, title=str(dataset))
+    short = {"milliseconds_median": "ms", "milliseconds_p95": "ms p95"}
+    headers = [short.get(name, name.replace("ap_0", "AP ").replace("_0", " ")) for name in first]
+    table = Table("detector", *headers, title=str(dataset))
     for name, row in rows.items():
         table.add_row(name, *(f"{value:g}" for value in row.values()))
     results_console().print(table)

@@ -58,8 +58,8 @@ def read_weights(path: str | os.PathLike[str], network: Network) -> dict[int, tu
 def _open_numbers(path: Path, network: Network) -> Float32:
     try:
         with path.open("rb") as file:
-            version = np.frombuffer(file.read(12), "<i4")
-        if version.size < 3:
+            version = np.frombuffer(file.read(12).ljust(12, b"\xff"), "<i4")
+        if path.stat().st_size < 20:
             raise ModelError(
                 f"{path} has {path.stat().st_size} bytes; expected Darknet weights, which begin with 16 or 20"
             )

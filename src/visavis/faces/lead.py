@@ -147,7 +147,7 @@ class LeadPolicy:
     def _next_turn(self, there: dict[int, Face], time_s: float) -> None:
         if time_s - self._turn_began_s < self._turn_s or len(there) == 1:
             return
-        self._take_over(next(number for number in self._waiting if number in there), time_s)
+        self._take_over(next(n for n in self._waiting if n in there and n != self._lead), time_s)
 
     def _take_over(self, number: int, time_s: float) -> None:
         self._lead, self._turn_began_s, self._challenger = number, time_s, None
