@@ -56,13 +56,15 @@ class MeshRenderer:
         weights = motion_weights(expression)
         displacement = _combined(rig.fields, weights)
         lit = self._crease(weights)
+        # Where the paint comes from, at every node; those that do not move are left out of the work.
+        back = np.zeros_like(displacement)
         moving = _moving_part(displacement)
         if moving is not None:
-            grid = rig.grid.crop(*moving)
-            x0, y0, x1, y1 = grid.box
-            source_x, source_y = _pixel_map(invert(displacement[moving], grid.step), grid.step, (x0, y0))
+            back[moving] = invert(displacement[moving], rig.grid.step)
+            x0, y0, x1, y1 = rig.grid.crop(*moving).box
+            source_x, source_y = _pixel_map(back[moving], rig.grid.step, (x0, y0))
             picture[y0:y1, x0:x1] = cv2.remap(lit, source_x, source_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-        self._draw_eyes(picture, lit, displacement, weights, expression.gaze)
+        self._draw_eyes(picture, lit, (displacement, back), weights, expression.gaze)
         self._draw_mouth(picture, lit, weights)
         return picture
 
@@ -84,8 +86,11 @@ class MeshRenderer:
         cv2.multiply(patch, cv2.merge([gain, gain, gain]), dst=patch, scale=1 / 128)
         return lit
 
-    def _draw_eyes(self, picture: Image, lit: Image, displacement: Float32, weights: Float32, gaze: Float32) -> None:
-        """Draw both eyes: lids, whites and irises, carried along by the motion of the face around them."""
+    def _draw_eyes(
+        self, picture: Image, lit: Image, motion: tuple[Float32, Float32], weights: Float32, gaze: Float32
+    ) -> None:
+        """Draw both eyes: lids, whites and irises, carried along by the `motion` of the face, there and back."""
+        displacement, back = motion
         grid = self.rig.grid
         for eye in self.rig.eyes:
             lids = lid_positions(eye, weights)
@@ -98,9 +103,8 @@ class MeshRenderer:
             low, high = np.minimum(carried.min(axis=0), 0), np.maximum(carried.max(axis=0), 0)
             x0, y0, x1, y1 = eye.box
             part = grid.part((x0 + low[0], y0 + low[1], x1 + high[0], y1 + high[1]))
-            around = grid.crop(*part)
-            box = around.box
-            source = _pixel_map(invert(displacement[part], grid.step), grid.step, (box[0], box[1]))
+            box = grid.crop(*part).box
+            source = _pixel_map(back[part], grid.step, (box[0], box[1]))
             _draw_eye(picture[box[1] : box[3], box[0] : box[2]], lit, source, eye, lids, shift)
 
     def _draw_mouth(self, picture: Image, lit: Image, weights: Float32) -> None:
