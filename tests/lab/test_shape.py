@@ -53,15 +53,16 @@ def _material() -> tuple[Float32, np.ndarray, np.ndarray]:
 
 @pytest.mark.skipif(find_spec("torch") is None, reason="needs torch: pip install 'visavis[lab]'")
 def test_picture_and_shape_together_beat_either() -> None:
-    from visavis.lab.shape import fit_shape, fuse, fused_scores
+    from visavis.lab.shape import choose_share, fit_shape, fuse, fused_scores
 
     shapes, hidden, labels = _material()
     shapes[5] = np.nan
     reading = fit_shape(shapes[:500], labels[:500])
     logits = reading(shapes)
     scores = (1 / (1 + np.exp(-hidden * 1.5))).astype(np.float32)
-    temperature, bias, weight = fuse(labels[500:700, 0], scores[500:700], logits[500:700, 0])
-    table = {"a": {"temperature": temperature, "bias": bias, "shape_weight": weight}}
+    share = choose_share(labels[500:700], scores[500:700, None], logits[500:700])
+    assert 0 < share < 1
+    table = {"a": fuse(labels[500:700, 0], scores[500:700], logits[500:700, 0], share=share)}
     alone = {"a": {"temperature": 1.0, "bias": 0.0}}
     both = fused_scores(scores[:, None], logits, table, ("a",), alone)[:, 0]
     test = slice(700, 900)
@@ -71,9 +72,11 @@ def test_picture_and_shape_together_beat_either() -> None:
 
 
 @pytest.mark.skipif(find_spec("torch") is None, reason="needs torch: pip install 'visavis[lab]'")
-def test_a_useless_shape_is_not_weighed_in_upside_down() -> None:
-    from visavis.lab.shape import fuse
+def test_a_useless_shape_gets_no_share() -> None:
+    from visavis.lab.shape import choose_share, fuse
 
     _, hidden, labels = _material()
     scores = 1 / (1 + np.exp(-hidden))
-    assert fuse(labels[:, 0], scores, -5 * (labels[:, 0] - 0.5))[2] == 0.0
+    against = -5 * (labels - 0.5)
+    assert choose_share(labels, scores[:, None], against) == 0.0
+    assert fuse(labels[:, 0], scores, against[:, 0], share=0.0)["shape_weight"] == 0.0

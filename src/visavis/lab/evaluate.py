@@ -23,7 +23,7 @@ from visavis.lab.datasets import SIX, Dataset
 from visavis.lab.metrics import Floats
 from visavis.lab.pixels import Progress
 from visavis.lab.runs import load_run, material
-from visavis.lab.shape import fit_shape, fuse, fused_scores, save_shape
+from visavis.lab.shape import choose_share, fit_shape, fuse, fused_scores, save_shape
 from visavis.types import Float32
 
 __all__ = [
@@ -215,17 +215,20 @@ def evaluate_run(
     result: dict[str, Any] = {"recipe": recipe.name, "calibration": calibration}
     arrays: dict[str, Any] = {"val_labels": validation.labels, "test_labels": test.labels, "test_rows": rows}
     if recipe.shape and stuff.shapes is not None:
+        arrays |= {"val_picture": validation.scores, "test_picture": test.scores}
         # What ships is picture and shape together; the figures of the picture alone stand beside them.
         result["picture_alone"] = {"test": figures(test, calibration, draws=0)}
         if outside is not None:
             result["picture_alone"]["wild"] = figures(outside, calibration, draws=0)
         reading = fit_shape(stuff.shapes[stuff.rows("train")], labels[stuff.rows("train")])
         save_shape(folder / "shape.npz", reading)
-        together = {}
-        for column, name in enumerate(names):
-            logits = reading(stuff.shapes[val_rows])[:, column]
-            temperature, bias, weight = fuse(validation.labels[:, column], validation.scores[:, column], logits)
-            together[name] = {"temperature": temperature, "bias": bias, "shape_weight": weight}
+        shape_logits = reading(stuff.shapes[val_rows])
+        share = choose_share(validation.labels, validation.scores, shape_logits)
+        together = {
+            name: fuse(validation.labels[:, column], validation.scores[:, column], shape_logits[:, column], share=share)
+            for column, name in enumerate(names)
+        }
+        result["shape_share"] = share
 
         def joined(side: Scored, shapes: Float32) -> Scored:
             fused = fused_scores(side.scores, reading(shapes), together, names, calibration)

@@ -113,8 +113,7 @@ def half_precision(wanted: str) -> bool:
     """Whether bfloat16 was asked for and this processor multiplies it natively."""
     if wanted != "bfloat16":
         return False
-    native: bool = torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    return native
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def _are_pictures(stored: Tensor) -> bool:
