@@ -56,12 +56,16 @@ def test_contrary_plays_another_emotion_than_the_spectators_and_than_the_answer(
         assert table.contrary[emotion].plays not in (emotion, table.answer[emotion].plays)
 
 
-def test_mirror_passes_weights_gaze_and_sway_through() -> None:
-    expression = settled(Answerer(PRESETS, mode="mirror"), reading("anger", smile=0.42), look=(-0.7, 0.7))
+@pytest.mark.parametrize(("share", "yaw"), [(0.0, 0.0), (0.4, 2.0), (1.0, 5.0)])
+def test_mirror_passes_weights_and_gaze_through_and_as_much_of_the_heads_turn_as_asked(
+    share: float, yaw: float
+) -> None:
+    answerer = Answerer(PRESETS, mode="mirror", sway=share)
+    expression = settled(answerer, reading("anger", smile=0.42), look=(-0.7, 0.7))
     assert expression["mouthSmileLeft"] == pytest.approx(0.42, abs=1e-3)
     assert expression["browDownLeft"] == 0
     np.testing.assert_allclose(expression.gaze, (0.4, 0.0), atol=1e-3)
-    np.testing.assert_allclose(expression.sway, (5.0, 0.0, 0.0), atol=1e-2)
+    np.testing.assert_allclose(expression.sway, (yaw, 0.0, 0.0), atol=1e-2)
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -67,6 +67,9 @@ def run(
         Mode | None, typer.Option(help="Pass the expression on, reply, or do the opposite.", show_default="answer")
     ] = None,
     lead: Annotated[Lead, typer.Option(help="Who is answered when several are there.")] = Lead.LARGEST,
+    sway: Annotated[
+        bool, typer.Option("--sway", help="In mirror mode, let the painted head turn a little with the spectator's.")
+    ] = False,
     host: Annotated[
         str | None,
         typer.Option(help="Address to listen on; 0.0.0.0 for the whole network.", show_default="127.0.0.1"),
@@ -98,6 +101,7 @@ def run(
         camera=camera,
         source=source,
         lead=lead.value,
+        sway=sway,
         hosts=tuple(allow_host or ()),
         language=lang.value if lang else "",
         config=config,
@@ -110,6 +114,7 @@ def serve_portrait(
     camera: int | None = None,
     source: str | None = None,
     lead: Any = "largest",
+    sway: bool = False,
     hosts: tuple[str, ...] = (),
     language: str = "",
     config: Path | None = None,
@@ -151,6 +156,7 @@ def serve_portrait(
         camera=camera,
         source=source,
         lead=lead,
+        sway=sway,
         hosts=hosts,
         language=language,
         tell=tell,

@@ -147,6 +147,7 @@ class Answerer:
         presets: the Expression of each of the seven emotions, at full strength.
         mode: `mirror`, `answer` or `contrary`.
         table: the answer table; the package's own by default.
+        sway: how much of a mirrored head's turn the portrait takes on, in [0, 1]; a painting can turn a few degrees.
 
     >>> smile = Expression.from_mapping({"mouthSmileLeft": 1.0})
     >>> answerer = Answerer({label: smile if label == "joy" else Expression() for label in EMOTIONS}, mode="answer")
@@ -158,7 +159,12 @@ class Answerer:
     """
 
     def __init__(
-        self, presets: Mapping[str, Expression], *, mode: str = "answer", table: AnswerTable | None = None
+        self,
+        presets: Mapping[str, Expression],
+        *,
+        mode: str = "answer",
+        table: AnswerTable | None = None,
+        sway: float = 0.0,
     ) -> None:
         if mode not in MODES:
             raise ConfigError(f"unknown mode {mode!r}; expected one of {', '.join(MODES)}")
@@ -168,6 +174,7 @@ class Answerer:
         self.mode = mode
         self.table = table or load_answers()
         self._presets = dict(presets)
+        self._sway = min(max(sway, 0.0), 1.0)
         self.forget()
 
     def forget(self) -> None:
@@ -209,7 +216,9 @@ class Answerer:
             self._heard = "neutral"
             return np.zeros(_WEIGHTS + 5), self.table.rest
         if reading.emotion is None or self.mode == "mirror":
-            return _flat(reading.expression), self.table.mirror
+            mirrored = _flat(reading.expression)
+            mirrored[_SWAY] *= self._sway
+            return mirrored, self.table.mirror
         probability = self._listen(reading.emotion)
         rows = self.table.answer if self.mode == "answer" else self.table.contrary
         row = rows[self._heard]

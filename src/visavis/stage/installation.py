@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from visavis.config import Config
 from visavis.portrait.answer import Answerer
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Installation", "build_pipeline", "prepare_portrait", "set_up"]
 
+# A spectator turns further than a painting can: of thirty degrees it follows ten.
+_SWAY_SHARE: Final = 0.35
+
 
 @dataclass(frozen=True, slots=True)
 class Installation:
@@ -50,7 +53,12 @@ class Installation:
 
 
 def build_pipeline(
-    finder: FaceFinder, config: Config, *, mode: str | None = None, lead: LeadKind = "largest"
+    finder: FaceFinder,
+    config: Config,
+    *,
+    mode: str | None = None,
+    lead: LeadKind = "largest",
+    sway: bool = False,
 ) -> Pipeline:
     """The stages after the landmarker, as the configuration says."""
     from visavis.faces import LeadPolicy, Tracker
@@ -75,7 +83,7 @@ def build_pipeline(
         tracker=Tracker(),
         lead=LeadPolicy(lead),
         reader=reader,
-        answerer=Answerer(emotion_presets(), mode=mode or config.portrait.mode),
+        answerer=Answerer(emotion_presets(), mode=mode or config.portrait.mode, sway=_SWAY_SHARE if sway else 0.0),
     )
 
 
@@ -103,6 +111,7 @@ def set_up(
     camera: int | None = None,
     source: str | None = None,
     lead: LeadKind = "largest",
+    sway: bool = False,
     hosts: tuple[str, ...] = (),
     language: str = "",
     tell: Callable[[StageState, str], None] | None = None,
@@ -116,6 +125,7 @@ def set_up(
         camera: N of /dev/videoN; see `choose_source`.
         source: path, URL, `browser` or `script`; see `choose_source`.
         lead: who leads the portrait when several are there.
+        sway: in mirror mode, let the painted head turn a little with the spectator's.
         hosts: names by which the server may be called, beside this machine's own.
         language: of the page, when the address does not say; empty for the browser's.
         tell: given each change of the source's state, with the reason.
@@ -142,7 +152,7 @@ def set_up(
     preview = Preview() if config.server.preview else None
     loop = Loop(
         choice.open_feed,
-        build_pipeline(finder, config, lead=lead),
+        build_pipeline(finder, config, lead=lead, sway=sway),
         publish=hub.publish,
         state=StageState(choice.kind, choice.label, config.portrait.mode, rig.digest, fallback=choice.fallback),
         watch=preview.watch if preview else None,
