@@ -136,7 +136,9 @@ def _combined(fields: Float32, weights: Float32) -> Float32:
 
 def _moving_part(displacement: Float32) -> tuple[slice, slice] | None:
     """Rows and columns of the nodes that move by more than can be seen, or None."""
-    moves = np.abs(displacement).max(axis=2) > _LEAST_MOTION_PX
+    # Two comparisons are several times faster than a maximum over an axis of two.
+    far = np.abs(displacement) > _LEAST_MOTION_PX
+    moves = far[:, :, 0] | far[:, :, 1]
     rows, columns = np.flatnonzero(moves.any(axis=1)), np.flatnonzero(moves.any(axis=0))
     if not len(rows):
         return None
