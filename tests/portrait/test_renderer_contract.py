@@ -98,8 +98,8 @@ def test_it_is_deterministic(portrait_renderer: PortraitRenderer) -> None:
 def test_every_blendshape_can_be_seen(portrait_renderer: PortraitRenderer, madonna: OpenPortrait, name: str) -> None:
     image = portrait_renderer.render(Expression.from_mapping({name: 1.0}))
     change = np.abs(in_face(image, madonna) - in_face(madonna.image, madonna)).max(axis=2)
-    # Sixty pixels of a face 150 wide: an iris that turns is no larger.
-    assert np.count_nonzero(change > 4) > 60
+    # Of her lowered right eye, on the far side of the face, some sixty pixels of iris are all there is to turn.
+    assert np.count_nonzero(change > 4) > 40
 
 
 @pytest.mark.parametrize(
