@@ -111,13 +111,11 @@ def use_resident_memory() -> None:
 
 def half_precision(wanted: str) -> bool:
     """Whether bfloat16 was asked for and this processor multiplies it natively."""
-    if wanted != "bfloat16":
-        return False
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    return wanted == "bfloat16" and torch.ops.mkldnn._is_mkldnn_bf16_supported() is True
 
 
 def _are_pictures(stored: Tensor) -> bool:
-    return stored.dtype == torch.uint8
+    return stored.dtype is torch.uint8
 
 
 @torch.inference_mode()
