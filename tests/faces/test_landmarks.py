@@ -14,6 +14,7 @@ from visavis.assets import AssetStore
 from visavis.errors import ModelError
 from visavis.faces import Landmarker
 from visavis.faces.boxes import iou
+from visavis.faces.native import close_with, without_chatter
 from visavis.types import BLENDSHAPES, Image
 
 
@@ -53,7 +54,7 @@ def test_nothing_gives_nothing(landmarker: Landmarker) -> None:
 
 def test_other_arrays_are_refused(landmarker: Landmarker) -> None:
     with pytest.raises(ValueError, match="uint8 of shape"):
-        landmarker.detect(np.zeros((64, 96, 3), np.float32))  # type: ignore[arg-type]
+        landmarker.detect(np.zeros((64, 96, 3), np.float32))
 
 
 def test_video_times_may_repeat_or_start_over(assets: AssetStore, astronaut: Image) -> None:
@@ -114,3 +115,20 @@ def test_native_chatter_stays_off_standard_error(
     with Landmarker(assets) as landmarker:
         landmarker.detect(astronaut)
     assert capfd.readouterr().err == ""
+
+
+def test_a_task_forgotten_while_another_opens_does_no_harm() -> None:
+    closed = []
+
+    class Task:
+        def close(self) -> None:
+            closed.append(True)
+
+    class Owner:
+        pass
+
+    owner = Owner()
+    close_with(owner, Task())
+    with without_chatter():
+        del owner
+    assert closed == [True]

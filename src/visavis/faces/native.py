@@ -16,7 +16,8 @@ __all__ = ["close_with", "without_chatter"]
 
 #: What TensorFlow Lite, LiteRT, absl and OpenCV log below the level of an error.
 _CHATTER: Final = re.compile(rb"^(INFO: |WARNING: |VERBOSE: |[IW]\d{4} \d\d:\d\d:|\[ *(INFO|WARN):)")
-_lock = threading.Lock()
+# Re-entrant: the garbage collector may close a forgotten task while another one is being opened by the same thread.
+_lock = threading.RLock()
 
 
 @contextmanager
