@@ -28,6 +28,8 @@ _LINE_SAMPLES: Final = 65
 #: An adult's face is about 140 mm wide and its mouth at rest 50 mm; teeth are drawn to that scale.
 _FACE_MM: Final = 140.0
 _MOUTH_MM: Final = 50.0
+#: Radius of the arch on which the teeth stand.
+_ARCH_MM: Final = 27.0
 #: Widths of the upper front teeth from the middle outwards, in millimetres (Magne et al., 2003), and of the lower ones.
 _UPPER_TEETH_MM: Final = (8.6, 6.8, 7.6, 7.0, 6.6)
 _LOWER_TEETH_MM: Final = (5.4, 6.0, 6.8, 7.0, 7.0)
@@ -242,7 +244,7 @@ def _tooth_colour(palette: Palette) -> Float32:
     """Ivory in the painting's light: a little darker than its lit skin, and half of its hue."""
     grey = float(palette.light @ _LUMA)
     own = palette.light / max(grey, 1.0)
-    return np.asarray(grey * 0.9 * (0.4 * own + 0.6 * _IVORY), np.float32)
+    return np.asarray(grey * 0.82 * (0.4 * own + 0.6 * _IVORY), np.float32)
 
 
 def _tooth_row(
@@ -251,11 +253,11 @@ def _tooth_row(
     """Coverage and shading of a row of teeth; all in millimetres, with `u` from the middle."""
     edges = np.cumsum(widths)
     # The arch turns away from the viewer: its visible extent is a little less than the teeth laid side by side.
-    edges = 25.5 * np.sin(np.clip(edges / 36.5, 0, 1.55))
+    edges = _ARCH_MM * np.sin(np.clip(edges / _ARCH_MM, 0, 1.5))
     distance = np.min(np.abs(np.abs(u)[:, :, None] - np.concatenate([[0.0], edges])), axis=2)
     soft = max(0.5, pixel)
     alpha = np.clip((v - top) / soft, 0, 1) * np.clip((bottom - v) / soft, 0, 1)
-    alpha = alpha * np.clip((edges[-1] - np.abs(u)) / 2, 0, 1)
+    alpha = alpha * np.clip((edges[-1] - np.abs(u)) / 5, 0, 1)
     shade = 1 - 0.16 * np.exp(-((distance / max(0.35, pixel * 0.6)) ** 2))
     return alpha.astype(np.float32), shade.astype(np.float32)
 
