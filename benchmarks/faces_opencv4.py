@@ -14,7 +14,7 @@ import numpy as np
 
 cfg, weights, picture, out, rounds = sys.argv[1:]
 cv2.setNumThreads(2)
-net = cv2.dnn.readNetFromDarknet(cfg, weights)
+net = cv2.dnn.readNetFromDarknet(cfg, weights)  # type: ignore[attr-defined]  # gone in OpenCV 5
 net.setPreferableBackend(cv2.dnn.DNN_BACKEND_OPENCV)
 names = net.getUnconnectedOutLayersNames()
 blob = np.load(picture)
