@@ -18,8 +18,8 @@ from visavis.types import Image
 
 __all__ = ["IMAGE_SUFFIXES", "MAX_PIXELS", "MAX_SIDE", "WRITABLE_SUFFIXES", "read_image", "resize", "write_image"]
 
-#: Pictures above this many pixels are refused: 80 million take 240 MB as RGB, and working copies several times that.
-MAX_PIXELS: Final = 80_000_000
+#: Pictures above this many pixels are refused: 110 million (a 100-megapixel camera's) take 330 MB as RGB.
+MAX_PIXELS: Final = 110_000_000
 #: Pictures with a longer side are refused, in pixels: the largest texture that graphics hardware commonly takes.
 MAX_SIDE: Final = 16_384
 #: Names of files that a folder is searched for.
