@@ -49,7 +49,8 @@ def test_a_photo_becomes_a_row_and_a_picture(photo: Path, tmp_path: Path, capsys
     assert (row["source"], row["frame"], row["time_s"], row["face_id"]) == (str(photo), 0, 0, 0)
     assert row["dominant"] == "joy"
     assert row["blendshapes"]["mouthSmileLeft"] > 0.5
-    assert "attributes" not in row
+    assert row["attributes"]["Smiling"] > 0.9
+    assert row["attributes"]["Narrow_Eyes"] < 0.5
     assert [path.name for path in pictures.iterdir()] == ["astronaut.jpg"]
     assert read_image(pictures / "astronaut.jpg").shape[0] == 720
     assert f"1 faces in 1 frames of 1 files -> {out}" in capsys.readouterr().err

@@ -192,7 +192,7 @@ def test_the_visitors_own_camera_is_asked_for_and_sent(open_page: OpenPage) -> N
         page.click("#camera")
         says(page, "Looking through your own camera")
         wait_until(page, "visavis.sent > 3")
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 20
         newest = None
         while newest is None and time.monotonic() < deadline:
             newest = stage.camera.get(newer_than=-1, timeout_s=0.2)

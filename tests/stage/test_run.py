@@ -50,7 +50,7 @@ def run(*arguments: str, folder: Path) -> Iterator[tuple[str, str, subprocess.Po
 
 def playing(address: str) -> dict[str, object]:
     """The health report once the loop plays."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60  # a machine that tests on every core starts slowly
     while True:
         try:
             report: dict[str, object] = httpx.get(f"{address}/health", timeout=5).json()
@@ -79,7 +79,7 @@ def test_without_a_camera_a_scripted_face_plays_a_busy_port_is_left_and_ctrl_c_e
             report = playing(address)
             assert report["source"] == {"kind": "script", "state": "playing", "fallback": True}
             with connect(address.replace("http", "ws") + "/ws") as line:
-                message = json.loads(line.recv(timeout=5))
+                message = json.loads(line.recv(timeout=20))
                 assert message["source"]["fallback"] is True
                 assert len(message["w"]) == 52
                 start = time.monotonic()
