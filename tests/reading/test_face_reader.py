@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 
 import numpy as np
@@ -123,8 +124,18 @@ def test_attributes_come_from_the_classifier_alone() -> None:
             return {"Smiling": float(image[0, 0, 0]) / 255}
 
     image = np.full((4, 4, 3), 255, np.uint8)
-    assert FaceReader().read(_face({}), image).attributes is None
-    assert FaceReader(attributes=Told()).read(_face({}), image).attributes == {"Smiling": 1.0}
+    marked = dataclasses.replace(_face({}), keypoints=np.zeros((5, 2), np.float32))
+    assert FaceReader().read(marked, image).attributes is None
+    assert FaceReader(attributes=Told()).read(marked, image).attributes == {"Smiling": 1.0}
+
+
+def test_a_scripted_face_shows_no_attributes() -> None:
+    class Refuses:
+        def read(self, image: Image, face: Face) -> Mapping[str, float]:
+            raise ValueError("a crop needs keypoints")
+
+    scripted = _face({"jawOpen": 0.5})
+    assert FaceReader(attributes=Refuses()).read(scripted, np.zeros((4, 4, 3), np.uint8)).attributes is None
 
 
 def test_a_reading_keeps_what_was_measured() -> None:

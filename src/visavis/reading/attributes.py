@@ -218,7 +218,7 @@ class SparingAttributes:
         every: read a followed face at every so many of its frames.
     """
 
-    def __init__(self, reader: AttributeReader, *, every: int = 5) -> None:
+    def __init__(self, reader: AttributeReader, *, every: int = 15) -> None:
         if every < 1:
             raise ValueError(f"every must be at least 1, not {every}")
         self._reader = reader

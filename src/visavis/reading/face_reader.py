@@ -95,7 +95,8 @@ class FaceReader:
         if self._smoothing is not None and face.track_id is not None:
             expression, emotion = self._steady(face.track_id, expression, emotion, time_s)
         attributes = None
-        if self._attributes is not None and image is not None:
+        # A face that was not found in a picture (a scripted one) has no keypoints, and nothing to read them from.
+        if self._attributes is not None and image is not None and face.keypoints is not None:
             attributes = self._attributes.read(image, face)
         return Reading(face=face, expression=expression, emotion=emotion, attributes=attributes)
 
