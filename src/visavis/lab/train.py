@@ -19,9 +19,8 @@ from __future__ import annotations
 import csv
 import json
 import math
-import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -30,13 +29,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 
 from visavis.errors import ConfigError, InputError, ModelError
 from visavis.files import replacing
 from visavis.lab import metrics
 from visavis.lab.augment import Augmenter
-from visavis.lab.datasets import SIX
+from visavis.lab.average import follow, lent_weights
+from visavis.lab.distributed import average_buffers, average_gradients, join_processes
+from visavis.lab.losses import emphasis, losses, mix
 from visavis.lab.models import Network, load_state, logits_of, named_state
 from visavis.lab.pixels import PixelStore
 from visavis.lab.provenance import provenance
@@ -166,7 +166,7 @@ def train(
     if not len(data.train) or not len(data.val):
         raise InputError("training needs rows on both sides, train and val; choose another split or data set")
     use_resident_memory()
-    rank, world = _join_processes()
+    rank, world = join_processes()
     model, half = network.model, half_precision(settings.precision)
     state = named_state(model)
     if settings.start_at_rates:
@@ -182,7 +182,7 @@ def train(
         _write(folder / "provenance.json", json.dumps(provenance(recipe, data, half=half, world=world), indent=2))
     augmenter = Augmenter(recipe.augment, size=network.size)
     weights = _positive_weights(data) if settings.loss == "weighted" else None
-    emphasis = _emphasis(data.attributes, settings.emphasis)
+    emphases = emphasis(data.attributes, settings.emphasis)
     learn = {layer.name: layer.trainable for layer in model.layers}
     taken = 0
 
@@ -219,19 +219,19 @@ def train(
             labels = torch.from_numpy(data.labels[np.sort(rows)]).float()  # (B, A)
 
             if settings.mixup:
-                inputs, labels = _mix(inputs, labels, settings.mixup, seed)
+                inputs, labels = mix(inputs, labels, settings.mixup, seed)
             with torch.autocast("cpu", torch.bfloat16, enabled=half):
                 logits = logits_of(model(inputs, training=True))  # (B, A)
-            loss = (_loss(logits, labels, settings, weights) * emphasis).mean()
+            loss = (losses(logits, labels, settings, weights) * emphases).mean()
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             learning = [parameter for group in optimizer.param_groups for parameter in group["params"]]
             if world > 1:
-                _average_gradients(learning, world)
+                average_gradients(learning, world)
             if settings.clip:
                 torch.nn.utils.clip_grad_norm_(learning, settings.clip)
             optimizer.step()
-            _follow(average, state, step=len(log) * steps + place, decay=settings.average)
+            follow(average, state, step=len(log) * steps + place, decay=settings.average)
 
             loss_sum += float(loss.detach())
             taken += 1
@@ -242,7 +242,7 @@ def train(
                 watcher(phase, epoch, place + 1, steps, loss_sum / (place + 1), left)
             if place + 1 == steps:
                 if world > 1:
-                    _average_buffers(state, world)
+                    average_buffers(state, world)
                 entry = _validate(recipe, network, data, average, half=half, phase=phase, epoch=epoch,
                                   rate=rates[0] * rate, train_loss=loss_sum / steps,
                                   seconds=time.monotonic() - start)  # fmt: skip
@@ -295,34 +295,6 @@ def _schedule(settings: TrainRecipe, step: int, total: int) -> float:
     return rise * (0.5 + 0.5 * math.cos(math.pi * step / total) if settings.schedule == "cosine" else 1.0)
 
 
-def _emphasis(attributes: tuple[str, ...], amount: float) -> Tensor:
-    """(A,) weights of mean 1."""
-    weights = torch.tensor([amount if name in SIX else 1.0 for name in attributes])
-    return weights / weights.mean()
-
-
-def _mix(inputs: Tensor, labels: Tensor, alpha: float, seed: int) -> tuple[Tensor, Tensor]:
-    """Blend each picture and its labels with another of the batch (Zhang et al., arXiv:1710.09412)."""
-    dice = np.random.default_rng(seed)
-    share = float(dice.beta(alpha, alpha))
-    share = max(share, 1 - share)
-    other = torch.from_numpy(dice.permutation(len(inputs)))
-    return inputs * share + inputs[other] * (1 - share), labels * share + labels[other] * (1 - share)
-
-
-def _loss(logits: Tensor, labels: Tensor, settings: TrainRecipe, weights: Tensor | None) -> Tensor:
-    """(B, A) losses."""
-    labels = labels * (1 - settings.smoothing) + settings.smoothing / 2
-    if settings.loss == "asymmetric":
-        # Ridnik et al., arXiv:2009.14119, equations 4 to 7: gamma+ 0, gamma- 2, margin 0.05.
-        p = torch.sigmoid(logits)
-        shifted = (p - 0.05).clamp(min=0)
-        positive = labels * torch.log(p.clamp(min=1e-8))
-        negative = (1 - labels) * shifted**2 * torch.log((1 - shifted).clamp(min=1e-8))
-        return -(positive + negative)
-    return functional.binary_cross_entropy_with_logits(logits, labels, pos_weight=weights, reduction="none")
-
-
 def _positive_weights(data: TrainingData) -> Tensor:
     rate = data.labels[data.train].mean(0).clip(1e-6, 1 - 1e-6)
     return torch.tensor(((1 - rate) / rate).clip(0.1, 10.0), dtype=torch.float32)
@@ -345,45 +317,18 @@ def _seed_layers(model: Any, seed: int) -> None:
             generator.state.assign(np.array([seed % 2**31, number], np.int64))
 
 
-@torch.no_grad()
-def _follow(average: dict[str, Tensor], state: Mapping[str, Tensor], *, step: int, decay: float) -> None:
-    """Move the running average towards the weights; quicker at first, so that it soon forgets where it began."""
-    keep = min(decay, (1 + step) / (10 + step))
-    for name, tensor in average.items():
-        if tensor.is_floating_point():
-            tensor.lerp_(state[name], 1 - keep)
-        else:
-            tensor.copy_(state[name])
-
-
 def _validate(
     recipe: Recipe, network: Network, data: TrainingData, average: Mapping[str, Tensor], *, half: bool, phase: str,
     epoch: int, rate: float, train_loss: float, seconds: float,
 ) -> Epoch:  # fmt: skip
     """Metrics of the averaged weights on validation; the weights themselves are put back."""
-    with _weights(network.model, average):
+    with lent_weights(network.model, average):
         scores = predict(network, data.exact.pixels, data.val, flip=recipe.flip_average, half=half)
     labels = data.labels[data.val]
     precision, recall = metrics.micro_precision_recall(labels, scores)
     return Epoch(phase, epoch, round(seconds, 1), rate, train_loss, metrics.cross_entropy(labels, scores),
                  metrics.mean_average_precision(labels, scores), float(((scores > 0.5) == labels).mean()),
                  precision, recall)  # fmt: skip
-
-
-class _weights:  # noqa: N801  reads as a phrase: `with _weights(model, average):`
-    """Lend a model other weights for a while; an empty mapping lends none."""
-
-    def __init__(self, model: Any, other: Mapping[str, Tensor]) -> None:
-        self._model, self._other = model, other
-
-    def __enter__(self) -> None:
-        if self._other:
-            self._own = {name: tensor.clone() for name, tensor in named_state(self._model).items()}
-            load_state(self._model, self._other)
-
-    def __exit__(self, *_: object) -> None:
-        if self._other:
-            load_state(self._model, self._own)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -453,36 +398,3 @@ def _write_log(folder: Path, log: list[Epoch]) -> None:
     with SummaryWriter(str(folder / "tensorboard")) as board:
         for name in ("train_loss", "loss", "mean_average_precision", "accuracy"):
             board.add_scalar(name, getattr(log[-1], name), len(log) - 1)
-
-
-def _join_processes() -> tuple[int, int]:
-    """Rank and number of processes; 0 and 1 unless `torchrun` started several."""
-    world = int(os.environ.get("WORLD_SIZE", "1"))
-    if world > 1 and not torch.distributed.is_initialized():
-        torch.distributed.init_process_group("gloo")
-    return int(os.environ.get("RANK", "0")) if world > 1 else 0, world
-
-
-def _average_gradients(parameters: list[Tensor], world: int) -> None:
-    """One all-reduce over the gradients laid end to end."""
-    flat = torch.cat([parameter.grad.flatten() for parameter in parameters if parameter.grad is not None])
-    torch.distributed.all_reduce(flat)
-    flat /= world
-    start = 0
-    for parameter in parameters:
-        if parameter.grad is not None:
-            count = parameter.grad.numel()
-            parameter.grad.copy_(flat[start : start + count].view_as(parameter.grad))
-            start += count
-
-
-@torch.no_grad()
-def _average_buffers(state: Mapping[str, Tensor], world: int) -> None:
-    """Running averages of batch norms see only their process's share; bring them together."""
-    for name, tensor in _buffers(state):
-        torch.distributed.all_reduce(tensor)
-        state[name].div_(world)
-
-
-def _buffers(state: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
-    return ((name, tensor) for name, tensor in state.items() if "running_" in name or "moving_" in name)
