@@ -62,6 +62,16 @@ def test_a_file_changed_after_it_was_verified_is_seen(tmp_path: Path) -> None:
         store.path("thing")
 
 
+def test_a_spoilt_copy_in_our_own_cache_can_be_fetched_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(assets_module, "download_https", lambda url, to: to.write_bytes(CONTENT))
+    spoilt = put(tmp_path / "cache" / "thing.bin", b"spoilt")
+    store = store_with(tmp_path, sources=("https://one.example/thing",))
+    with pytest.raises(AssetError, match="not the genuine"):
+        store.path("thing")
+    assert store.renew("thing") == spoilt
+    assert spoilt.read_bytes() == CONTENT
+
+
 def test_an_unknown_name_lists_the_known(tmp_path: Path) -> None:
     with pytest.raises(AssetError, match="known are thing"):
         store_with(tmp_path).path("think")

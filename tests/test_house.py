@@ -98,6 +98,12 @@ def test_importing_visavis_loads_nothing_heavy() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_onnx_runtime_is_told_to_keep_to_itself() -> None:
+    code = "import os, visavis; print(os.environ['ORT_DISABLE_TELEMETRY'])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "1"
+
+
 def test_every_public_name_is_there() -> None:
     assert len(set(visavis.__all__)) == len(visavis.__all__) == 23
     for name in visavis.__all__:

@@ -13,6 +13,7 @@ imported when it is first used.
 from __future__ import annotations
 
 import importlib
+import os
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -54,6 +55,9 @@ __all__ = [
 ]
 
 __version__ = "0.1.0"
+
+# ONNX Runtime would note the machine and the path of Python in a file for its maker; a portrait keeps to itself.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 _HOMES: Final = {
     "visavis.assets": ("AssetStore",),

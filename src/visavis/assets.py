@@ -160,6 +160,21 @@ class AssetStore:
         """
         return self.find(name) or self._fetch(self.get(name))
 
+    def renew(self, name: str) -> Path:
+        """Like `path`, but a spoilt copy in our own cache is thrown away first; those in other folders are not ours.
+
+        Raises:
+            AssetError: as `path`.
+        """
+        asset = self.get(name)
+        kept = self._cache() / asset.file
+        if kept.is_file():
+            try:
+                self._verify(asset, kept)
+            except AssetError:
+                kept.unlink()
+        return self.path(name)
+
     def state(self, name: str) -> tuple[AssetState, str]:
         """Whether an asset is there, and its path or what is wrong with it; never fetches."""
         try:

@@ -65,6 +65,8 @@ def read_image(path: str | os.PathLike[str]) -> Image:
         raise
     except FileNotFoundError:
         raise InputError(f"{name} does not exist; check the path") from None
+    except PermissionError:
+        raise InputError(f"{name} may not be read; give this user permission to it") from None
     except IsADirectoryError:
         raise InputError(f"{name} is a folder, where one picture was expected") from None
     except Pillow.DecompressionBombError:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from visavis.errors import SourceError
-from visavis.sources import LiveSource
+from visavis.sources import LiveSource, open_source
 from visavis.types import Image
 
 
@@ -173,3 +173,11 @@ def test_stopping_is_bounded_when_the_driver_hangs() -> None:
     assert not hanging.closed.is_set()
     hanging.let_go.set()
     _wait_for(hanging.closed.is_set)
+
+
+def test_an_address_that_fails_is_told_without_its_password() -> None:
+    with pytest.raises(SourceError) as caught:
+        open_source("rtsp://guard:secret@127.0.0.1:1/door?token=hidden")
+    assert "rtsp://127.0.0.1:1 cannot be opened" in str(caught.value)
+    assert "secret" not in str(caught.value)
+    assert "hidden" not in str(caught.value)

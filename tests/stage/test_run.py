@@ -104,7 +104,7 @@ def test_a_picture_plays_with_settings_from_a_file_and_the_command_line(tmp_path
             assert time.monotonic() < deadline
             time.sleep(0.1)
         process.terminate()
-        assert process.wait(10) == -signal.SIGTERM
+        assert process.wait(10) == 128 + signal.SIGTERM
 
 
 @pytest.mark.parametrize(

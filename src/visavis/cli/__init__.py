@@ -10,15 +10,16 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
+import signal
 import sys
 from collections.abc import Sequence
-from typing import Annotated, Final
+from typing import Annotated, Final, NoReturn
 
 import typer
 
 from visavis import __version__
 from visavis.cli.console import errors_console
-from visavis.errors import VisavisError
+from visavis.errors import InputError, VisavisError
 
 __all__ = ["VERBS", "build_app", "main"]
 
@@ -50,6 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     4 camera or stream, 5 output, 6 a missing optional package.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
+    if arguments is None:
+        # Ended from outside, a command still takes its half-written files away: 128 + 15, as a shell would say.
+        signal.signal(signal.SIGTERM, _leave)
     # Only the verb that is called is imported; help, a typing error or shell completion need all of them.
     verbs = (words[0],) if words and words[0] in VERBS and "_VISAVIS_COMPLETE" not in os.environ else VERBS
     try:
@@ -59,7 +63,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except VisavisError as error:
         errors_console().print(f"[bold red]error:[/] {_one_line(error)}", highlight=False, soft_wrap=True)
         return error.exit_code
+    except PermissionError as error:
+        errors_console().print(
+            f"[bold red]error:[/] {error.filename} may not be used: {error.strerror}; check its permissions",
+            highlight=False,
+            soft_wrap=True,
+        )
+        return InputError.exit_code
     return 0
+
+
+def _leave(number: int, _: object) -> NoReturn:
+    raise SystemExit(128 + number)
 
 
 def _one_line(error: VisavisError) -> str:

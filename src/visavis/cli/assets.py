@@ -49,7 +49,7 @@ def fetch(names: Names = None) -> None:
     failed = []
     for name in names or [asset.name for asset in store.entries()]:
         try:
-            results_console().print(f"{name}: {store.path(name)}", soft_wrap=True, markup=False)
+            results_console().print(f"{name}: {store.renew(name)}", soft_wrap=True, markup=False)
         except AssetError as error:
             # One that cannot be had must not keep the others away; all failures are told, and the code says so.
             errors_console().print(f"{name}: {error}", style="red", soft_wrap=True, markup=False)

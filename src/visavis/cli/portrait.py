@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from visavis.cli.console import errors_console, progress, results_console
-from visavis.errors import AssetError, ConfigError, InputError, OutputError, VisavisError
+from visavis.errors import AssetError, ConfigError, InputError, NoFaceError, OutputError, RigError, VisavisError
 
 if TYPE_CHECKING:
     from visavis.portrait.gallery import OpenPortrait
@@ -90,7 +90,12 @@ def render(
         raise ConfigError(f"--duration and --fps are for films: give --out as {', '.join(MOVING_SUFFIXES)}")
     expression = parse_emotion(emotion) if emotion is not None else parse_blend(blend or "")
     assets = AssetStore()
-    portrait = open_portrait(name, assets=assets, face=face, height=size)
+    try:
+        portrait = open_portrait(name, assets=assets, face=face, height=size)
+    except (RigError, NoFaceError) as error:
+        if size is None:
+            raise
+        raise type(error)(f"at --size {size}: {error}; give a larger --size") from error
     if not moving:
         write_image(out, MeshRenderer(portrait.rig).render(expression))
         return
@@ -177,7 +182,6 @@ def check(
 ) -> None:
     """Check whether a portrait can be rigged, and how well; a refusal gives its reason and exit code 2."""
     from visavis.assets import AssetStore
-    from visavis.errors import RigError
     from visavis.images import write_image
     from visavis.portrait.check import check_rig, draw_rig, head_crop, too_small
     from visavis.portrait.gallery import find_sitter_of

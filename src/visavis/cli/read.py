@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -164,19 +165,26 @@ def expand(path: Path) -> list[Path]:
     """The files to read: `path` itself, or the pictures and videos in a folder and the folders below it, by name.
 
     Raises:
-        InputError: there is no such file, or nothing to read in the folder.
+        InputError: there is no such file, nothing to read in the folder, or a folder that may not be read.
     """
     from visavis.sources import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 
     if path.is_dir():
         known = IMAGE_SUFFIXES | VIDEO_SUFFIXES
-        files = [file for file in path.rglob("*") if file.suffix.lower() in known and not file.name.startswith(".")]
+        files = []
+        for folder, _, names in os.walk(path, onerror=_refuse_folder):
+            files += [Path(folder) / name for name in names if not name.startswith(".")]
+        files = [file for file in files if file.suffix.lower() in known]
         if not files:
             raise InputError(f"the folder {path} holds no picture or video; expected files such as .jpg, .png or .mp4")
         return sorted(files)
     if not path.exists():
         raise InputError(f"{path} does not exist; check the path")
     return [path]
+
+
+def _refuse_folder(error: OSError) -> None:
+    raise InputError(f"the folder {error.filename} cannot be read: {error.strerror}; check its permissions") from error
 
 
 def _named(frames: Iterator[Frame], name: str) -> Iterator[Frame]:

@@ -128,7 +128,13 @@ class Gallery:
         text = os.fspath(name)
         path = Path(text)
         if isinstance(name, os.PathLike) or path.suffix.lower() in IMAGE_SUFFIXES or len(path.parts) > 1:
-            if not path.is_file():
+            try:
+                is_file = path.is_file()
+            except OSError as error:
+                raise InputError(
+                    f"{text} cannot be reached: {error.strerror}; check its folder's permissions"
+                ) from None
+            if not is_file:
                 raise InputError(f"{text} is not a file; expected a picture, or a name of: visavis portrait list")
             return Portrait(text, "file", path)
         for portrait in self._added():

@@ -34,9 +34,12 @@ class PictureSource(Source):
         """The pictures directly in a folder, by name.
 
         Raises:
-            InputError: the folder holds no picture.
+            InputError: the folder cannot be read or holds no picture.
         """
-        paths = sorted(path for path in Path(folder).iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
+        try:
+            paths = sorted(path for path in Path(folder).iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
+        except OSError as error:
+            raise InputError(f"the folder {folder} cannot be read: {error.strerror}; check its permissions") from None
         if not paths:
             raise InputError(f"the folder {folder} holds no picture; expected files such as .jpg, .png or .webp")
         return cls(paths, interval_s=interval_s, name=str(folder))

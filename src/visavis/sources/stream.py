@@ -48,12 +48,11 @@ class StreamGrabber(Grabber):
         try:
             self._container: Any = av.open(url, options=options, timeout=timeout_s)
         except (av.error.FFmpegError, OSError) as error:
-            raise SourceError(
-                f"{url} cannot be opened ({getattr(error, 'strerror', None) or error}); check the address"
-            ) from None
+            reason = getattr(error, "strerror", None) or type(error).__name__
+            raise SourceError(f"{shown_address(url)} cannot be opened ({reason}); check the address") from None
         if not self._container.streams.video:
             self._container.close()
-            raise SourceError(f"{url} holds no video stream")
+            raise SourceError(f"{shown_address(url)} holds no video stream")
         # A live stream has no end; what has one is a recording, which would otherwise rush by as fast as it downloads.
         self._is_recording = (self._container.duration or 0) > 0
         self._pictures: Iterator[Any] = self._container.decode(self._container.streams.video[0])
@@ -71,7 +70,9 @@ class StreamGrabber(Grabber):
         try:
             self._picture = next(self._pictures, None)
         except (av.error.FFmpegError, OSError) as error:
-            raise SourceError(f"{self.url} stopped ({getattr(error, 'strerror', None) or error})") from None
+            raise SourceError(
+                f"{shown_address(self.url)} stopped ({getattr(error, 'strerror', None) or error})"
+            ) from None
         if self._picture is None:
             raise SourceError(f"{self.url} has ended")
         if self._is_recording and self._picture.time is not None:
@@ -89,3 +90,15 @@ class StreamGrabber(Grabber):
     def close(self) -> None:
         """Close the connection."""
         self._container.close()
+
+
+def shown_address(url: str) -> str:
+    """An address as it may be shown: scheme and host, never the name and password or the path that may carry a key.
+
+    >>> shown_address("rtsp://guard:secret@10.0.0.7:554/door?token=1")
+    'rtsp://10.0.0.7:554'
+    """
+    from urllib.parse import urlsplit
+
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"

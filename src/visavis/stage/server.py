@@ -207,7 +207,10 @@ async def _take_pictures(websocket: WebSocket, camera: BrowserCamera, clock: Cal
     while True:
         try:
             data = await websocket.receive_bytes()
-        except (WebSocketDisconnect, KeyError):  # KeyError: text, where pictures were expected
+        except WebSocketDisconnect:
+            return
+        except KeyError:  # text, where pictures were expected
+            await websocket.close(1003, "pictures are expected, as binary messages")
             return
         now = clock()
         if now - last < 1 / _MAX_PICTURES_PER_SECOND:
