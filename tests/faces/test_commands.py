@@ -143,3 +143,14 @@ def test_detectors_are_measured(tmp_path: Path, astronaut: Image, capsys: pytest
     assert rows["centerface"]["ap_0.5"] == 1
     assert rows["mediapipe"]["ap_0.35"] == 1
     assert (tmp_path / "curve.png").exists()
+
+
+def test_a_picture_on_its_side_is_searched_turned_unless_told_otherwise(
+    tmp_path: Path, astronaut: Image, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_image(tmp_path / "side.png", np.ascontiguousarray(np.rot90(astronaut[40:240, 130:330])))
+    assert main(["faces", "detect", str(tmp_path / "side.png"), "--json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)) == 1
+    for out, options in (("turned", []), ("not", ["--no-rotate"])):
+        main(["crop", str(tmp_path / "side.png"), "--out", str(tmp_path / out), *options])
+    assert len(list((tmp_path / "turned").glob("*.jpg"))) + len(list((tmp_path / "turned").glob("*.png"))) == 1

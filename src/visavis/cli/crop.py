@@ -16,6 +16,7 @@ from visavis.cli.console import errors_console, progress, results_console
 from visavis.errors import ConfigError, InputError, OutputError, VisavisError
 
 if TYPE_CHECKING:
+    from visavis.faces import CropSpec
     from visavis.faces.cropper import Crop, Cropper
     from visavis.types import Frame
 
@@ -85,6 +86,9 @@ def crop(
         Path | None,
         typer.Option(metavar="FILE", help="A model file for the detector, in place of its own.", show_default=False),
     ] = None,
+    rotate: Annotated[
+        bool, typer.Option(help="Where the cascade finds nothing, look again with the picture turned.")
+    ] = True,
     min_size: Annotated[float, typer.Option(min=0, help="Leave out faces smaller than so many pixels.")] = 0,
     min_sharpness: Annotated[
         float, typer.Option(min=0, help="Leave out crops less sharp; blurred ones lie under some 30.")
@@ -96,6 +100,8 @@ def crop(
     The names of the crops tell source, time and face. A file that cannot be read is passed over and named at the end,
     with exit code 1.
     """
+    from visavis.faces import CropSpec
+
     if out is None:
         raise ConfigError("crop needs a folder for the crops: --out DIR")
     if (source is None) == (camera is None):
@@ -105,7 +111,13 @@ def crop(
     broken: list[str] = []
     with ExitStack() as stack:
         cropper = _cropper(
-            stack, detector, model, size=size, margin=margin, align=align, smallest=min_size, dullest=min_sharpness
+            stack,
+            detector,
+            model,
+            rotate=rotate,
+            spec=CropSpec(size=size, margin=margin, align=align.value),
+            smallest=min_size,
+            dullest=min_sharpness,
         )
         album = _Album(out)
         try:
@@ -190,18 +202,17 @@ def _cropper(
     detector: Finding,
     model: Path | None,
     *,
-    size: int,
-    margin: float,
-    align: Aligning,
+    rotate: bool,
+    spec: CropSpec,
     smallest: float,
     dullest: float,
 ) -> Cropper:
     from visavis.assets import AssetStore
-    from visavis.faces import CropSpec, FaceFinder, create_detector
+    from visavis.faces import FaceFinder, create_detector
     from visavis.faces.cropper import Cropper, Finder
 
     assets = AssetStore()
-    finder = stack.enter_context(FaceFinder(assets, require_landmarks=False))
+    finder = stack.enter_context(FaceFinder(assets, require_landmarks=False, rotate=rotate))
     find: Finder = finder.find
     if detector is not Finding.CASCADE:
         chosen = create_detector(detector.value, assets=assets, model=model)
@@ -209,7 +220,6 @@ def _cropper(
         find = chosen.detect
     elif model is not None:
         raise ConfigError("--model needs a --detector that it is for")
-    spec = CropSpec(size=size, margin=margin, align=align.value)
     return Cropper(find, spec, finder.landmarks_on, min_size=smallest, min_sharpness=dullest)
 
 

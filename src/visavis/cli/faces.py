@@ -44,6 +44,9 @@ def detect(
     detector: Annotated[Finding, typer.Option(help="What finds the faces.")] = Finding.CASCADE,
     model: Model = None,
     min_score: Annotated[float, typer.Option(min=0, max=1, help="Leave out faces less sure.")] = 0.5,
+    rotate: Annotated[
+        bool, typer.Option(help="Where the cascade finds nothing, look again with the picture turned.")
+    ] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON: one object a face.")] = False,
 ) -> None:
     """Print the faces of a picture: box, score and what else was found."""
@@ -55,7 +58,7 @@ def detect(
 
     image = read_image(picture)
     with ExitStack() as stack:
-        faces = _finder(stack, detector, model, min_score)(image)
+        faces = _finder(stack, detector, model, min_score, rotate=rotate)(image)
     if as_json:
         typer.echo(json.dumps([_plain(face) for face in faces], indent=1))
         return
@@ -132,7 +135,7 @@ def convert(
 
 
 def _finder(
-    stack: ExitStack, detector: Finding, model: Path | None, min_score: float
+    stack: ExitStack, detector: Finding, model: Path | None, min_score: float, *, rotate: bool = True
 ) -> Callable[[Image], tuple[Face, ...]]:
     from visavis.assets import AssetStore
     from visavis.faces import FaceFinder, create_detector
@@ -140,7 +143,7 @@ def _finder(
     assets = AssetStore()
     if detector is Finding.CASCADE:
         # The cascade's own thresholds belong to it: below them it would not be the cascade that is used elsewhere.
-        return stack.enter_context(FaceFinder(assets, require_landmarks=False)).find
+        return stack.enter_context(FaceFinder(assets, require_landmarks=False, rotate=rotate)).find
     made = create_detector(detector.value, assets=assets, min_score=min_score, model=model)
     stack.callback(made.close)
     return made.detect
