@@ -278,6 +278,8 @@ def build_server(app: Starlette) -> uvicorn.Server:
         timeout_graceful_shutdown=1,
         lifespan="on",
         log_level="warning",
+        # Logging is the application's to set up: uvicorn's own way would shut down every handler of the process.
+        log_config=None,
         access_log=False,
         server_header=False,
         loop="asyncio",
