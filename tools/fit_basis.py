@@ -7,7 +7,8 @@
    skin.
 2. ICT's expression shapes are read there and brought back to the canonical frame: smooth, complete, of one even hand.
 3. Faces in videos are measured: landmarks freed of pose, the clip's own mean taken away, and regressed (ridge) on the
-   blendshape scores over all clips at once. Where the data speak, their magnitude corrects ICT's.
+   blendshape scores over all clips at once. Cosine and ratio of the two are printed, and kept beside the shapes; ICT's
+   magnitudes stand as they are, since where the two agree in direction they agree in size too.
 
 Sources: ICT-FaceKit (Li et al., 2020, MIT licence); MediaPipe Face Landmarker (Apache-2.0).
 """
@@ -40,9 +41,6 @@ _FACE_SKIN: Final = 9409  # ICT's first 9,409 vertices are the skin of the face
 _RIDGE: Final = 3.0
 #: How much of ICT's raised cheek goes with a squint of the cheek; all of it would fold the skin below the eye.
 _RAISED_CHEEK: Final = 0.3
-#: A shape that follows the measured faces at least this well (cosine) takes its magnitude from them, within bounds.
-_TRUSTED_COSINE: Final = 0.5
-_GAIN_BOUNDS: Final = (0.75, 1.5)
 
 
 def canonical_face(task: Path) -> tuple[Array, Array]:
@@ -176,18 +174,14 @@ def main() -> None:
     )
     measured, spread, reach = measure(canonical, sorted((data / "clips").glob("*.mp4")))
 
-    gains = np.ones(len(BLENDSHAPES))
     cosines = np.zeros(len(BLENDSHAPES))
     ratios = np.zeros(len(BLENDSHAPES))
-    print(f"{'blendshape':22} {'spread':>7} {'cosine':>7} {'ratio':>7} {'gain':>6}")
+    print(f"{'blendshape':22} {'spread':>7} {'cosine':>7} {'ratio':>7}")
     for index, name in enumerate(BLENDSHAPES[1:], start=1):
         ours, theirs = carried[index, :, :2].ravel(), measured[index, :MESH_POINTS, :2].ravel()
         cosines[index] = ours @ theirs / (np.linalg.norm(ours) * np.linalg.norm(theirs) + 1e-9)
         ratios[index] = np.linalg.norm(theirs) / (np.linalg.norm(ours) + 1e-9)
-        if cosines[index] >= _TRUSTED_COSINE:
-            # The measured length along our direction; what lies across it is the measurement's own noise.
-            gains[index] = np.clip(ours @ theirs / (ours @ ours), *_GAIN_BOUNDS)
-        print(f"{name:22} {spread[index]:7.3f} {cosines[index]:7.2f} {ratios[index]:7.2f} {gains[index]:6.2f}")
+        print(f"{name:22} {spread[index]:7.3f} {cosines[index]:7.2f} {ratios[index]:7.2f}")
 
     neutral = np.zeros((478, 3))
     neutral[:MESH_POINTS] = canonical
@@ -197,7 +191,7 @@ def main() -> None:
     outward = np.tile(np.array([0.0, 0.0, 1.0]), (478, 1))
     outward[:MESH_POINTS] = normals
     deltas = np.zeros((len(BLENDSHAPES), 478, 3))
-    deltas[:, :MESH_POINTS] = carried * gains[:, None, None]
+    deltas[:, :MESH_POINTS] = carried
     with replacing(arguments.out) as temporary:
         np.savez_compressed(
             temporary,
