@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from visavis.cli.console import errors_console, progress, results_console
+from visavis.cli.portrait_score import score
 from visavis.errors import AssetError, ConfigError, InputError, NoFaceError, OutputError, RigError, VisavisError
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ FaceNumber = Annotated[
 def register(app: typer.Typer) -> None:
     """Add the group `portrait`."""
     group = typer.Typer(no_args_is_help=True, help="Rig paintings and play them.")
-    for verb in (render, check, sheet, add, remove, fetch):
+    for verb in (render, check, score, sheet, add, remove, fetch):
         group.command(verb.__name__)(verb)
     group.command("list")(list_portraits)
     app.add_typer(group, name="portrait")

@@ -1,0 +1,11 @@
+"""Measure how well portraits move: reach, rest, what strangers see, and whether it is still the same person.
+
+instruments = Instruments.of(AssetStore())
+score = score_portrait("lady", open_portrait("lady.jpg", assets=AssetStore()), instruments)
+print(score.figures["reach/jawOpen"])
+"""
+
+from visavis.portrait.score.measure import Instruments, PortraitScore, score_portrait
+from visavis.portrait.score.summary import Row, Target, summarise, target_of
+
+__all__ = ["Instruments", "PortraitScore", "Row", "Target", "score_portrait", "summarise", "target_of"]

@@ -1,0 +1,64 @@
+"""No mask: how far the rig carries each landmark, against how far living faces were measured to carry it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.portrait.basis import Basis, load_basis
+from visavis.portrait.eyes import CURVE_MARGIN, CURVE_SAMPLES
+from visavis.portrait.fields import Grid
+from visavis.portrait.render import lid_positions
+from visavis.portrait.rig import Rig, motion_weights
+from visavis.portrait.topology import EYES, LIP_LOWER, LIP_UPPER, MESH_POINTS
+from visavis.types import EMOTIONS, Expression, Float32
+
+__all__ = ["carried", "measure_motion"]
+
+
+def measure_motion(rig: Rig, presets: Mapping[str, Expression], *, basis: Basis | None = None) -> dict[str, float]:
+    """Hold the rig's displacements against the 99th percentile of living faces, point by point.
+
+    Returns:
+        For each emotion `motion/EMOTION`, the largest ratio over the points, and `motion-95/EMOTION`, their 95th
+        percentile. 1 is the end of the human range.
+    """
+    reach = (basis or load_basis()).reach[:MESH_POINTS].astype(np.float64)
+    figures = {}
+    for label in EMOTIONS[1:]:
+        far = np.linalg.norm(carried(rig, presets[label]), axis=1) / rig.face_width
+        figures[f"motion/{label}"] = float((far / reach).max())
+        figures[f"motion-95/{label}"] = float(np.percentile(far / reach, 95))
+    return figures
+
+
+def carried(rig: Rig, expression: Expression) -> NDArray[np.float64]:
+    """How far an expression carries each of the 468 points of the mesh, (468, 2) pixels.
+
+    Lips go with their layer, lids with their eye, everything else with the skin.
+    """
+    weights = motion_weights(expression)
+    points = rig.landmarks[:MESH_POINTS]
+    moved = _sampled(rig.fields, weights, rig.grid, points)
+    for lip, fields in ((list(LIP_UPPER), rig.mouth.upper), (list(LIP_LOWER), rig.mouth.lower)):
+        moved[lip] = _sampled(fields, weights, rig.mouth.grid, points[lip])
+    for eye in rig.eyes:
+        top, bottom = lid_positions(eye, weights)
+        for members, shift in zip(EYES[eye.side], (top - eye.upper, bottom - eye.lower), strict=True):
+            u = (points[list(members[1:-1])] - eye.origin) @ eye.axis
+            place = (u / eye.width + CURVE_MARGIN) / (1 + 2 * CURVE_MARGIN) * (CURVE_SAMPLES - 1)
+            along = np.interp(place, np.arange(CURVE_SAMPLES), shift)
+            moved[list(members[1:-1])] += along[:, None] * eye.down
+    return moved
+
+
+def _sampled(fields: Float32, weights: Float32, grid: Grid, points: Float32) -> NDArray[np.float64]:
+    """The weighted sum of fields at some points, bilinearly, (N, 2); 0 outside of the grid."""
+    import cv2
+
+    total = np.tensordot(weights, fields, axes=1)
+    place = ((points - (grid.x0, grid.y0)) / grid.step).astype(np.float32)
+    sampled = cv2.remap(total, place[:, None, 0], place[:, None, 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+    return np.asarray(sampled.reshape(-1, 2), np.float64)

@@ -1,0 +1,187 @@
+"""From the scores of portraits to one table, against the product's own targets."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from visavis.errors import InputError, OutputError
+from visavis.files import replacing
+from visavis.portrait.score.measure import PortraitScore
+from visavis.portrait.score.reach import SHAPES
+
+__all__ = ["Row", "Target", "read_scores", "summarise", "target_of", "write_scores"]
+
+#: Blendshapes of which the landmarker must see at least so much of what is asked; the second group is harder to see.
+_STRONG: Final = ("mouthSmile", "jawOpen", "browInnerUp", "browOuterUp", "eyeBlink", "mouthPucker")
+#: What the landmarker cannot report: over sixteen videos of living faces no sneer ever scored above 0.
+_BLIND: Final = ("noseSneer",)
+_READ: Final = {"joy": 0.90, "surprise": 0.90, "sadness": 0.80, "anger": 0.60}
+_ALIKE: Final = {"joy": 0.75, "surprise": 0.68, "sadness": 0.75, "anger": 0.75}
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A bound that a figure should keep: its mean over the portraits, or every portrait's value.
+
+    Attributes:
+        bound: the value.
+        at_least: whether the figure must reach it, or stay at or below it.
+        magnitude: whether the sign of the figure is of no matter.
+    """
+
+    bound: float
+    at_least: bool = True
+    magnitude: bool = False
+
+    def met(self, value: float) -> bool:
+        """Whether a value keeps the bound."""
+        value = abs(value) if self.magnitude else value
+        return value >= self.bound if self.at_least else value <= self.bound
+
+    def __str__(self) -> str:
+        return f"{'≥' if self.at_least else '≤'} {'±' if self.magnitude else ''}{self.bound:g}"
+
+
+def target_of(figure: str) -> Target | None:
+    """The product's own target for a figure of `PortraitScore`; None where it is only reported."""
+    kind, _, what = figure.partition("/")
+    if kind == "reach" and what in SHAPES and what not in _BLIND:
+        return Target(0.6 if what in _STRONG else 0.4)
+    if kind == "monotone" and what not in _BLIND:
+        return Target(1.0)
+    if kind == "crosstalk":
+        return Target(0.12, at_least=False)
+    if kind in ("rest", "background"):
+        return Target(1.0)
+    if kind == "texture":
+        return Target(0.15, at_least=False, magnitude=True)
+    if kind == "jump":
+        return Target(12.0, at_least=False)
+    if kind == "motion":
+        return Target(1.0, at_least=False)
+    if kind in ("fer", "faceapi") and what in _READ:
+        return Target(_READ[what])
+    if kind in ("sface", "dlib") and what in _ALIKE:
+        return Target(_ALIKE[what])
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One figure over all portraits.
+
+    Attributes:
+        figure: its name.
+        count: portraits on which it could be measured.
+        mean, median, worst: over those; `worst` is the value farthest on the wrong side (the lowest without a target).
+        share: of the portraits, how many keep the target by themselves; None without a target.
+        target: the product's own, or None.
+        met: whether the mean keeps it; None without a target.
+    """
+
+    figure: str
+    count: int
+    mean: float
+    median: float
+    worst: float
+    share: float | None
+    target: Target | None
+    met: bool | None
+
+
+def summarise(scores: Sequence[PortraitScore]) -> list[Row]:
+    """One row a figure, in the order in which they were measured, with the mean of the four emotions' reading."""
+    names = list(dict.fromkeys(name for score in scores for name in score.figures))
+    rows = []
+    for name in names:
+        values = [score.figures[name] for score in scores if name in score.figures]
+        values = [value for value in values if not math.isnan(value)]
+        if not values:
+            continue
+        target = target_of(name)
+        sizes = np.abs(values) if target is not None and target.magnitude else np.array(values)
+        rows.append(
+            Row(
+                figure=name,
+                count=len(values),
+                mean=float(sizes.mean()),
+                median=float(np.median(sizes)),
+                worst=float(sizes.max() if target is not None and not target.at_least else sizes.min()),
+                share=None if target is None else float(np.mean([target.met(value) for value in values])),
+                target=target,
+                met=None if target is None else target.met(float(sizes.mean())),
+            )
+        )
+    return rows
+
+
+def write_scores(path: Path, scores: Sequence[PortraitScore]) -> None:
+    """Write scores to `.csv` (one line a portrait) or `.json` (portraits and summary), whole or not at all.
+
+    Raises:
+        OutputError: another suffix, or the file cannot be written.
+    """
+    suffix = path.suffix.lower()
+    if suffix == ".csv":
+        names = list(dict.fromkeys(name for score in scores for name in score.figures))
+        with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(["portrait", "refused", *names])
+            for score in scores:
+                cells = [f"{score.figures[name]:.4f}" if name in score.figures else "" for name in names]
+                writer.writerow([score.name, score.refused, *cells])
+    elif suffix == ".json":
+        document: dict[str, Any] = {
+            "portraits": [
+                {"name": score.name, "refused": score.refused, "figures": dict(score.figures)} for score in scores
+            ],
+            "summary": [
+                {
+                    "figure": row.figure,
+                    "count": row.count,
+                    "mean": row.mean,
+                    "median": row.median,
+                    "worst": row.worst,
+                    "share": row.share,
+                    "target": None if row.target is None else str(row.target),
+                    "met": row.met,
+                }
+                for row in summarise(scores)
+            ],
+        }
+        with replacing(path) as temporary:
+            temporary.write_text(json.dumps(document, indent=1, ensure_ascii=False), encoding="utf-8")
+    else:
+        raise OutputError(f"cannot write {path}: scores are written as .csv or .json")
+
+
+def read_scores(path: Path) -> list[PortraitScore]:
+    """Read what `write_scores` wrote.
+
+    Raises:
+        InputError: the file is missing or not of that form.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        if path.suffix.lower() == ".json":
+            return [
+                PortraitScore(
+                    item["name"], {key: float(value) for key, value in item["figures"].items()}, item["refused"]
+                )
+                for item in json.loads(text)["portraits"]
+            ]
+        scores = []
+        for line in csv.DictReader(text.splitlines()):
+            figures = {key: float(value) for key, value in line.items() if key not in ("portrait", "refused") and value}
+            scores.append(PortraitScore(line["portrait"], figures, line["refused"]))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path} holds no scores of `visavis portrait score` ({error})") from error
+    return scores
