@@ -23,12 +23,11 @@ from typing import Any
 import numpy as np
 
 from visavis.assets import AssetStore
-from visavis.faces.boxes import keep_best
 from visavis.faces.darknet import darknet_to_onnx
 from visavis.faces.darknet_cfg import Network, read_cfg
 from visavis.faces.darknet_weights import read_weights, write_random_weights
 from visavis.faces.session import open_session
-from visavis.faces.yolov3 import YoloHead, decode_yolo, letterbox
+from visavis.faces.yolov3 import YoloHead, letterbox, yolo_boxes
 from visavis.images import read_image
 from visavis.types import Float32
 
@@ -70,6 +69,29 @@ def worst_difference(maps: list[Float32], network: Network, theirs: dict[str, An
     return worst, count
 
 
+def crowded(network: Network) -> list[Float32]:
+    """Maps in which every candidate passes and small faces lie everywhere: the most that decoding can have to do."""
+    draw = np.random.default_rng(0)
+    maps = []
+    for head in network.heads:
+        anchors = len(head.integers("mask"))
+        values = draw.normal(0, 1, (anchors, head.shape[0] // anchors, *head.shape[1:])).astype(np.float32)
+        values[:, 2:4] = -3  # sides: a twentieth of the anchor's, so that hardly any overlap
+        values[:, 4:] = draw.uniform(1.5, 6, values[:, 4:].shape)
+        maps.append(values.reshape(head.shape))
+    return maps
+
+
+def decoding_ms(maps: list[Float32], network: Network) -> float:
+    """Median milliseconds from a network's maps to its boxes."""
+    heads, times = heads_of(network), []
+    for _ in range(100):
+        start = time.perf_counter()
+        yolo_boxes(maps, heads, width=network.width, height=network.height, min_score=0.5)
+        times.append((time.perf_counter() - start) * 1000)
+    return round(float(np.median(times)), 3)
+
+
 def compare(cfg: Path, weights: Path, picture: Path, python: Path, rounds: int, folder: Path) -> dict[str, Any]:
     """One network on both sides, in turns."""
     network = read_cfg(cfg)
@@ -92,11 +114,6 @@ def compare(cfg: Path, weights: Path, picture: Path, python: Path, rounds: int, 
             if attempt >= 2:
                 ours.append((time.perf_counter() - start) * 1000)
     difference, count = worst_difference(maps, network, other)
-    start = time.perf_counter()
-    for _ in range(50):
-        boxes, scores = decode_yolo(maps, heads, width=network.width, height=network.height, min_score=0.5)
-        keep_best(boxes, scores, max_iou=0.45, limit=1000)
-    decoding = (time.perf_counter() - start) * 20
     return {
         "network": cfg.stem,
         "input": f"{network.width}x{network.height}",
@@ -108,7 +125,8 @@ def compare(cfg: Path, weights: Path, picture: Path, python: Path, rounds: int, 
         "opencv_ms": round(float(np.median(theirs)), 2),
         "opencv_spread_ms": round(float(np.subtract(*np.percentile(theirs, [75, 25]))), 2),
         "ratio": round(float(np.median(theirs) / np.median(ours)), 2),
-        "decode_and_nms_ms": round(decoding, 3),
+        "decode_and_nms_ms": decoding_ms(maps, network),
+        "decode_and_nms_worst_ms": decoding_ms(crowded(network), network),
         "opencv": str(other["version"]),
     }
 
@@ -142,7 +160,11 @@ def main() -> None:
             print(json.dumps(results[-1], indent=1))
     if arguments.json:
         arguments.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    bad = [r["network"] for r in results if r["ratio"] < 1.3 or r["worst_difference"] > 1e-3]
+    bad = [
+        r["network"]
+        for r in results
+        if r["ratio"] < 1.3 or r["worst_difference"] > 1e-3 or r["decode_and_nms_worst_ms"] > 2
+    ]
     sys.exit(f"below the bar: {', '.join(bad)}" if bad else 0)
 
 

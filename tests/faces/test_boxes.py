@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from visavis.faces.boxes import clip_boxes, iou, keep_best, overlap_of_smaller
+from visavis.faces.boxes import best_first, clip_boxes, iou, keep_best, overlap_of_smaller
 from visavis.types import Float32
 
 
@@ -40,11 +40,18 @@ def test_suppression_is_the_greedy_one(count: int, max_iou: float) -> None:
     assert keep_best(boxes, scores, max_iou=max_iou).tolist() == plain_suppression(boxes, scores, max_iou)
 
 
-def test_a_limit_looks_at_the_best_alone() -> None:
+@pytest.mark.parametrize("most", [1, 50, 64, 65, 5000])
+def test_the_best_are_the_same_when_it_stops_early(most: int) -> None:
     boxes, scores = some_boxes(400, seed=3)
-    best = np.argsort(-scores, kind="stable")[:50]
-    expected = best[plain_suppression(boxes[best], scores[best], 0.4)]
-    assert keep_best(boxes, scores, max_iou=0.4, limit=50).tolist() == expected.tolist()
+    every = plain_suppression(boxes, scores, 0.4)
+    assert len(every) > 65
+    assert keep_best(boxes, scores, max_iou=0.4, most=most).tolist() == every[:most]
+
+
+@pytest.mark.parametrize("most", [None, 1, 17, 400, 900])
+def test_the_best_come_first_and_ties_as_given(most: int | None) -> None:
+    _, scores = some_boxes(400, seed=5)
+    assert best_first(scores, most=most).tolist() == sorted(range(400), key=lambda i: (-scores[i], i))[:most]
 
 
 def test_clipping_stays_inside() -> None:

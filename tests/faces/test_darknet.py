@@ -15,7 +15,7 @@ from visavis.faces.darknet import convert_darknet, darknet_to_onnx
 from visavis.faces.darknet_cfg import Layer, Network, read_cfg
 from visavis.faces.darknet_weights import read_weights, write_random_weights
 from visavis.faces.session import open_session
-from visavis.faces.yolov3 import YoloHead, decode_yolo, letterbox
+from visavis.faces.yolov3 import YoloHead, decode_yolo, letterbox, yolo_boxes
 from visavis.types import Float32, Image
 
 # Every kind of layer and every activation once, on 16 x 12 pixels.
@@ -317,6 +317,31 @@ def test_decoding_follows_the_paper() -> None:
     expected = [center[0] - half[0], center[1] - half[1], center[0] + half[0], center[1] + half[1]]
     np.testing.assert_allclose(boxes, [expected], rtol=1e-5)
     np.testing.assert_allclose(scores, [sigmoid[2] * sigmoid[3]], rtol=1e-5)
+
+
+def test_a_picture_full_of_candidates_is_bounded_to_the_best() -> None:
+    """Every cell of every head passes: as many boxes as a picture of 416 x 416 can give."""
+    draw = np.random.default_rng(7)
+    heads = tuple(
+        YoloHead(f"yolo_{n}", f"layer {n}", np.array([[8, 10], [16, 20], [30, 40]], np.float32) * 2**n, 1)
+        for n in range(3)
+    )
+    maps = [draw.normal(0, 0.5, (3, 6, side, side)).astype(np.float32) for side in (52, 26, 13)]
+    for values in maps:
+        values[:, 4:] = draw.uniform(2, 6, values[:, 4:].shape)
+    maps = [values.reshape(18, *values.shape[2:]) for values in maps]
+    every, scores = decode_yolo(maps, heads, width=416, height=416, min_score=0.5)
+    assert len(every) == 10_647
+    best, best_scores = decode_yolo(maps, heads, width=416, height=416, min_score=0.5, most=1000)
+    chosen = np.sort(np.argsort(-scores, kind="stable")[:1000])
+    assert np.array_equal(best, every[chosen])
+    assert np.array_equal(best_scores, scores[chosen])
+    boxes, kept_scores = yolo_boxes(maps, heads, width=416, height=416, min_score=0.5)
+    assert 100 < len(boxes) <= 300
+    assert (np.diff(kept_scores) <= 0).all()
+    overlaps = iou(boxes, boxes)
+    np.fill_diagonal(overlaps, 0)
+    assert overlaps.max() <= 0.45
 
 
 def test_the_letterbox_keeps_proportions() -> None:

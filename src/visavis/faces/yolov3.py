@@ -15,7 +15,7 @@ import numpy as np
 
 from visavis.assets import AssetStore
 from visavis.errors import ModelError
-from visavis.faces.boxes import keep_best
+from visavis.faces.boxes import best_first, keep_best
 from visavis.faces.darknet import METADATA_KEY, darknet_to_onnx
 from visavis.faces.darknet_cfg import read_cfg
 from visavis.faces.darknet_weights import read_weights
@@ -25,12 +25,14 @@ from visavis.faces.session import open_session
 from visavis.images import resize
 from visavis.types import Face, Float32, Image
 
-__all__ = ["Letterbox", "YoloHead", "YoloV3Detector", "decode_yolo", "letterbox"]
+__all__ = ["Letterbox", "YoloHead", "YoloV3Detector", "decode_yolo", "letterbox", "yolo_boxes"]
 
 #: Darknet's own overlap above which two boxes are one face.
 _MAX_IOU: Final = 0.45
-#: So many boxes, the best, are searched for overlaps: those of over a hundred faces, more than such a picture can show.
+#: So many boxes, the best, are searched for overlaps, and at most so many faces stay: a face gives some six boxes, so
+#: those of over a hundred and fifty faces are looked at. Both bound the time that a picture can take.
 _MAX_CANDIDATES: Final = 1000
+_MAX_FACES: Final = 300
 #: Darknet's border: half grey.
 _GREY: Final = 127
 #: exp() of more would be a face of 2,980 anchors.
@@ -101,12 +103,11 @@ class YoloV3Detector:
         boxed = letterbox(image, width=width, height=height)
         values = np.multiply(boxed.pixels.transpose(2, 0, 1)[None], np.float32(1 / 255), dtype=np.float32)
         maps = self._session.run([head.output for head in self._heads], {self._input_name: values})
-        boxes, scores = decode_yolo(
+        boxes, scores = yolo_boxes(
             [output[0] for output in maps], self._heads, width=width, height=height, min_score=self._min_score
         )
-        kept = keep_best(boxes, scores, max_iou=_MAX_IOU, limit=_MAX_CANDIDATES)
         shift = np.array([boxed.left, boxed.top] * 2, np.float32)
-        return to_faces(boxes[kept] - shift, scores[kept], None, worked_at=boxed.fitted, image=image, name="YOLOv3")
+        return to_faces(boxes - shift, scores, None, worked_at=boxed.fitted, image=image, name="YOLOv3")
 
     def close(self) -> None:
         """Free the model."""
@@ -136,6 +137,8 @@ class YoloV3Detector:
                 for head in described["heads"]
             )
             self._size = int(described["width"]), int(described["height"])
+            if not heads:
+                raise ValueError("no head")
         except (KeyError, ValueError, TypeError) as error:
             raise ModelError(
                 f"{model} does not say how its outputs are decoded ({error!r}); expected an ONNX file written by: "
@@ -159,8 +162,33 @@ def letterbox(image: Image, *, width: int, height: int) -> Letterbox:
     return Letterbox(pixels, fitted, left, top)
 
 
-def decode_yolo(
+def yolo_boxes(
     maps: list[Float32], heads: tuple[YoloHead, ...], *, width: int, height: int, min_score: float
+) -> tuple[Float32, Float32]:
+    """Turn the network's maps into the boxes of faces, best first: decoded, and one for each face.
+
+    The thousand best candidates are looked at and three hundred faces kept, which bounds the time of a picture in which
+    the network sees faces everywhere.
+
+    Args, Raises:
+        As for `decode_yolo`.
+
+    Returns:
+        (N, 4) boxes in pixels of the network's input and (N,) scores, float32.
+    """
+    boxes, scores = decode_yolo(maps, heads, width=width, height=height, min_score=min_score, most=_MAX_CANDIDATES)
+    kept = keep_best(boxes, scores, max_iou=_MAX_IOU, most=_MAX_FACES)
+    return boxes[kept], scores[kept]
+
+
+def decode_yolo(
+    maps: list[Float32],
+    heads: tuple[YoloHead, ...],
+    *,
+    width: int,
+    height: int,
+    min_score: float,
+    most: int | None = None,
 ) -> tuple[Float32, Float32]:
     """Turn the network's maps into boxes.
 
@@ -172,46 +200,72 @@ def decode_yolo(
         heads: what is known about them, in the same order.
         width, height: of the network's input in pixels.
         min_score: boxes below it are left out.
+        most: only so many boxes, those of the best scores, are made; None for all.
 
     Returns:
-        (N, 4) boxes in pixels of the network's input and (N,) scores, float32, overlaps still in.
+        (N, 4) boxes in pixels of the network's input and (N,) scores, float32, in the order of heads, anchors, rows and
+        columns, overlaps still in.
 
     Raises:
         ModelError: a map has another shape, or holds numbers that are not finite; the message names the layer.
     """
-    all_boxes, all_scores = [np.empty((0, 4), np.float32)], [np.empty(0, np.float32)]
     # A score is at most its objectness, so most cells are settled before any exp() is taken.
     least = np.float32(np.log(max(min_score, 1e-6)) - np.log1p(-min(min_score, 1 - 1e-6)))
+    anchors, cells, scores = [], [], []
     for values, head in zip(maps, heads, strict=True):
-        fields = 5 + head.classes
-        if values.ndim != 3 or values.shape[0] != len(head.anchors) * fields:
-            raise ModelError(
-                f"{head.layer} gave {values.shape}; expected {len(head.anchors) * fields} channels, rows and columns"
+        fields = _fields(values, head)
+        anchor, cell = np.nonzero(fields[:, 4] >= least)
+        score = _sigmoid(fields[anchor, 4, cell])
+        if head.classes:
+            score = score * _sigmoid(fields[:, 5:].max(axis=1)[anchor, cell])
+        good = np.flatnonzero(score >= min_score)
+        anchors.append(anchor[good])
+        cells.append(cell[good])
+        scores.append(score[good])
+    every_score = np.concatenate(scores)
+    chosen = np.sort(best_first(every_score, most=most))
+    ends = np.cumsum([len(score) for score in scores])
+    boxes = [np.empty((0, 4), np.float32)]
+    for place, picked in enumerate(np.split(chosen, np.searchsorted(chosen, ends[:-1]))):
+        if picked.size:
+            picked = picked - (ends[place] - len(scores[place]))
+            boxes.append(
+                _boxes_of(maps[place], heads[place], anchors[place][picked], cells[place][picked], (width, height))
             )
-        if not np.isfinite(values).all():
-            raise ModelError(
-                f"{head.layer} gave numbers that are not finite; expected finite ones: its weights, or those of a "
-                "layer before it, are damaged or of another network"
-            )
-        rows, columns = values.shape[1:]
-        cells = values.reshape(len(head.anchors), fields, rows * columns)
-        anchor, cell = np.nonzero(cells[:, 4] >= least)
-        if not anchor.size:
-            continue
-        picked = cells[anchor, :, cell]  # (N, 5 + classes)
-        scores = (
-            _sigmoid(picked[:, 4]) * _sigmoid(picked[:, 5:].max(axis=1)) if head.classes else _sigmoid(picked[:, 4])
+    return np.concatenate(boxes), every_score[chosen]
+
+
+def _fields(values: Float32, head: YoloHead) -> Float32:
+    """One head's map as (anchors, fields, cells), checked."""
+    fields = 5 + head.classes
+    if values.ndim != 3 or values.shape[0] != len(head.anchors) * fields:
+        raise ModelError(
+            f"{head.layer} gave {values.shape}; expected {len(head.anchors) * fields} channels, rows and columns"
         )
-        good = scores >= min_score
-        picked, scores, anchor, cell = picked[good], scores[good], anchor[good], cell[good]
-        stretch = np.float32(head.scale_x_y)
-        corner = np.stack([cell % columns, cell // columns], axis=1).astype(np.float32)
-        centers = corner + _sigmoid(picked[:, :2]) * stretch - (stretch - 1) / 2
-        centers *= np.array([width / columns, height / rows], np.float32)
-        half = head.anchors[anchor] * np.exp(np.minimum(picked[:, 2:4], _MAX_LOG_SIZE)) / 2
-        all_boxes.append(np.hstack([centers - half, centers + half]).astype(np.float32))
-        all_scores.append(scores.astype(np.float32))
-    return np.concatenate(all_boxes), np.concatenate(all_scores)
+    if not np.isfinite(values).all():
+        raise ModelError(
+            f"{head.layer} gave numbers that are not finite; expected finite ones: its weights, or those of a "
+            "layer before it, are damaged or of another network"
+        )
+    return values.reshape(len(head.anchors), fields, -1)
+
+
+def _boxes_of(
+    values: Float32,
+    head: YoloHead,
+    anchor: np.ndarray[tuple[int], np.dtype[np.intp]],
+    cell: np.ndarray[tuple[int], np.dtype[np.intp]],
+    size: tuple[int, int],
+) -> Float32:
+    """(N, 4) boxes of some anchors' cells of one head, in pixels of the network's input, `size` wide and high."""
+    rows, columns = values.shape[1:]
+    moves = values.reshape(len(head.anchors), -1, rows * columns)[anchor, :4, cell]
+    stretch = np.float32(head.scale_x_y)
+    corners = np.stack([cell % columns, cell // columns], axis=1).astype(np.float32)
+    centers = corners + _sigmoid(moves[:, :2]) * stretch - (stretch - 1) / 2
+    centers *= np.array([size[0] / columns, size[1] / rows], np.float32)
+    half = head.anchors[anchor] * np.exp(np.minimum(moves[:, 2:], _MAX_LOG_SIZE)) / 2
+    return np.concatenate([centers - half, centers + half], axis=1).astype(np.float32)
 
 
 def _sigmoid(values: Float32) -> Float32:
