@@ -126,7 +126,8 @@ class TrainRecipe:
         clip: largest norm of the gradient; 0 for none.
         precision: `float32`, or `bfloat16` where the processor has it (a run says which it got).
         patience: stop after so many epochs without gain on validation; 0 for never.
-        monitor: `loss` or `mean_average_precision`, both of validation.
+        monitor: which figure of validation tells the best weights: `loss`, `mean_average_precision`, or
+            `six_average_precision` of the report's six alone.
         checkpoint_steps: also save every so many steps; 0 saves at the end of epochs.
     """
 
@@ -156,7 +157,7 @@ class TrainRecipe:
         _one_of("train.schedule", self.schedule, ("constant", "cosine", "plateau"))
         _one_of("train.loss", self.loss, ("bce", "weighted", "asymmetric"))
         _one_of("train.precision", self.precision, ("float32", "bfloat16"))
-        _one_of("train.monitor", self.monitor, ("loss", "mean_average_precision"))
+        _one_of("train.monitor", self.monitor, ("loss", "mean_average_precision", "six_average_precision"))
         for name, low, high in (
             ("epochs", 1, 10_000),
             ("head_epochs", 0, 10_000),

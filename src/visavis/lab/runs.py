@@ -18,8 +18,9 @@ from visavis.lab.splits import official_split, split_by_identity
 from visavis.types import Float32
 
 if TYPE_CHECKING:
+    from visavis.lab.checkpoint import Epoch
     from visavis.lab.models import Network
-    from visavis.lab.train import Epoch, TrainingData, Watcher
+    from visavis.lab.train import TrainingData, Watcher
 
 __all__ = ["Material", "data_path", "default_cache", "load_run", "material", "network_of", "run"]
 
@@ -176,9 +177,10 @@ def run(
         VisavisError: whatever opening the data, building the network or training raises.
     """
     stuff = material(recipe, cache=cache, assets=assets, progress=progress)
+    from visavis.lab.checkpoint import save_weights
     from visavis.lab.features import can_cache, on_features
     from visavis.lab.models import named_state
-    from visavis.lab.train import save_weights, train
+    from visavis.lab.train import train
 
     network, data = network_of(recipe, assets=assets), training_data(recipe, stuff)
     if not keep_features or not can_cache(recipe) or recipe.flip_average or recipe.train.head_epochs:
@@ -201,8 +203,8 @@ def load_run(folder: Path) -> tuple[Recipe, Network]:
         raise InputError(
             f"{folder} is no run: expected recipe.toml and best.pt in it; train one with: visavis lab train"
         )
+    from visavis.lab.checkpoint import read_weights
     from visavis.lab.models import load_state
-    from visavis.lab.train import read_weights
 
     recipe = load_recipe(folder / "recipe.toml")
     network = network_of(recipe, pretrained=False)

@@ -2,7 +2,7 @@
 
 name = "mine"
 base = "default"                            # a recipe
-metric = "mean_average_precision"           # or loss, accuracy, micro_precision, micro_recall: of validation
+metric = "mean_average_precision"           # of validation, as are six_average_precision, loss, accuracy ...
 [grid]                                      # every combination
 "train.rate" = [0.001, 0.01]
 [search]                                    # or: Optuna's choice between a low and a high, or of a list
@@ -26,11 +26,18 @@ from visavis.files import replacing
 from visavis.lab.recipe import Recipe, load_recipe, recipe_from
 
 if TYPE_CHECKING:
-    from visavis.lab.train import Epoch
+    from visavis.lab.checkpoint import Epoch
 
 __all__ = ["Question", "Study", "load_study", "run_study", "with_settings"]
 
-_METRICS: Final = ("mean_average_precision", "loss", "accuracy", "micro_precision", "micro_recall")
+_METRICS: Final = (
+    "mean_average_precision",
+    "six_average_precision",
+    "loss",
+    "accuracy",
+    "micro_precision",
+    "micro_recall",
+)
 _SHOWN: Final = ("mean_average_precision", "micro_precision", "micro_recall", "loss", "train_loss")
 
 

@@ -16,7 +16,6 @@ of each batch and gradients are averaged.
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 import time
@@ -35,6 +34,8 @@ from visavis.files import replacing
 from visavis.lab import metrics
 from visavis.lab.augment import Augmenter
 from visavis.lab.average import follow, lent_weights
+from visavis.lab.checkpoint import Checkpoint, Epoch, read_weights, save_weights, write_log
+from visavis.lab.dataset import SIX
 from visavis.lab.distributed import average_buffers, average_gradients, join_processes
 from visavis.lab.losses import emphasis, losses, mix
 from visavis.lab.models import Network, load_state, logits_of, named_state
@@ -43,12 +44,9 @@ from visavis.lab.provenance import provenance
 from visavis.lab.recipe import Recipe, TrainRecipe, dump_recipe
 
 __all__ = [
-    "Epoch",
     "TrainingData",
     "half_precision",
     "predict",
-    "read_weights",
-    "save_weights",
     "train",
     "use_resident_memory",
 ]
@@ -79,22 +77,6 @@ class TrainingData:
     store: PixelStore
     exact: PixelStore
     fingerprint: str
-
-
-@dataclass(frozen=True, slots=True)
-class Epoch:
-    """One line of the log; the metrics are of validation."""
-
-    phase: str
-    epoch: int
-    seconds: float
-    rate: float
-    train_loss: float
-    loss: float
-    mean_average_precision: float
-    accuracy: float
-    micro_precision: float
-    micro_recall: float
 
 
 def use_resident_memory() -> None:
@@ -173,7 +155,7 @@ def train(
         _start_at_rates(network, data)
     average = {name: tensor.clone() for name, tensor in state.items()} if settings.average else {}
     phases = [("head", settings.head_epochs), ("main", settings.epochs)]
-    resumed = _Checkpoint.load(folder / "checkpoint.pt", recipe=recipe, data=data)
+    resumed = Checkpoint.load(folder / "checkpoint.pt", recipe=recipe, data=data.fingerprint)
     log: list[Epoch] = []
     best = -math.inf
     if rank == 0:
@@ -247,7 +229,7 @@ def train(
                                   rate=rates[0] * rate, train_loss=loss_sum / steps,
                                   seconds=time.monotonic() - start)  # fmt: skip
                 log.append(entry)
-                score = -entry.loss if settings.monitor == "loss" else entry.mean_average_precision
+                score = -entry.loss if settings.monitor == "loss" else getattr(entry, settings.monitor)
                 waited = 0 if score > best else waited + 1
                 if score > best:
                     best = score
@@ -257,12 +239,12 @@ def train(
                     slow /= 2
                 loss_sum = 0.0
                 if rank == 0:
-                    _write_log(folder, log)
+                    write_log(folder, log)
             asked = settings.checkpoint_steps and (step + 1) % settings.checkpoint_steps == 0
             if rank == 0 and (asked or place + 1 == steps):
-                _Checkpoint.save(folder / "checkpoint.pt", recipe=recipe, data=data, phase=number, step=step + 1,
-                                 state=state, average=average, optimizer=optimizer.state_dict(), log=log, best=best,
-                                 slow=slow, waited=waited, loss_sum=loss_sum)  # fmt: skip
+                Checkpoint.save(folder / "checkpoint.pt", recipe=recipe, data=data.fingerprint, phase=number,
+                                step=step + 1, state=state, average=average, optimizer=optimizer.state_dict(),
+                                log=log, best=best, slow=slow, waited=waited, loss_sum=loss_sum)  # fmt: skip
             if stop_after and taken >= stop_after:
                 return tuple(log)
             if place + 1 == steps and settings.patience and waited >= settings.patience:
@@ -326,75 +308,13 @@ def _validate(
         scores = predict(network, data.exact.pixels, data.val, flip=recipe.flip_average, half=half)
     labels = data.labels[data.val]
     precision, recall = metrics.micro_precision_recall(labels, scores)
+    six = [column for column, name in enumerate(data.attributes) if name in SIX] or slice(None)
     return Epoch(phase, epoch, round(seconds, 1), rate, train_loss, metrics.cross_entropy(labels, scores),
-                 metrics.mean_average_precision(labels, scores), float(((scores > 0.5) == labels).mean()),
-                 precision, recall)  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Checkpoint:
-    """All that a killed run needs."""
-
-    phase: int
-    step: int
-    state: dict[str, Tensor]
-    average: dict[str, Tensor]
-    optimizer: dict[str, Any]
-    log: list[Epoch]
-    best: float
-    slow: float
-    waited: int
-    loss_sum: float
-
-    @staticmethod
-    def save(path: Path, *, recipe: Recipe, data: TrainingData, log: list[Epoch], **rest: Any) -> None:
-        lines = [[getattr(entry, name) for name in Epoch.__slots__] for entry in log]
-        save_weights(path, {"recipe": dump_recipe(recipe), "data": data.fingerprint, "log": lines, **rest})
-
-    @classmethod
-    def load(cls, path: Path, *, recipe: Recipe, data: TrainingData) -> _Checkpoint | None:
-        if not path.is_file():
-            return None
-        content = read_weights(path)
-        if content.pop("recipe", None) != dump_recipe(recipe) or content.pop("data", None) != data.fingerprint:
-            raise ConfigError(
-                f"{path.parent} holds a run of another recipe or data set; give another folder, or remove it"
-            )
-        return cls(log=[Epoch(*line) for line in content.pop("log")], **content)
-
-
-def save_weights(path: Path, content: Any) -> None:
-    """Write tensors, or a table that holds some, whole or not at all."""
-    with replacing(path) as temporary:
-        torch.save(content, temporary)
-
-
-def read_weights(path: Path) -> Any:
-    """Tensors of a run's file, by name.
-
-    Raises:
-        ModelError: the file is damaged or something else.
-    """
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # what torch's reader raises on damaged files is not told, and varies
-        raise ModelError(f"{path} is no checkpoint of the lab ({error}); remove it to start anew") from error
+                 metrics.mean_average_precision(labels, scores),
+                 metrics.mean_average_precision(labels[:, six], scores[:, six]),
+                 float(((scores > 0.5) == labels).mean()), precision, recall)  # fmt: skip
 
 
 def _write(path: Path, text: str) -> None:
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
-
-
-def _write_log(folder: Path, log: list[Epoch]) -> None:
-    with replacing(folder / "log.csv") as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(Epoch.__slots__)
-        writer.writerows([getattr(entry, name) for name in Epoch.__slots__] for entry in log)
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError:
-        return  # CSV is always written; TensorBoard is an extra
-    with SummaryWriter(str(folder / "tensorboard")) as board:
-        for name in ("train_loss", "loss", "mean_average_precision", "accuracy"):
-            board.add_scalar(name, getattr(log[-1], name), len(log) - 1)
