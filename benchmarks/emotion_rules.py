@@ -18,7 +18,7 @@ import numpy as np
 from visavis.assets import AssetStore
 from visavis.faces import Landmarker
 from visavis.images import read_image, resize
-from visavis.reading import load_rules, read_emotion
+from visavis.reading import create_emotion_reader
 from visavis.types import EMOTIONS
 
 LABELS = dict(zip(("neutral", "happy", "surprise", "sad", "angry", "fear", "disgust"), EMOTIONS, strict=True))
@@ -30,14 +30,14 @@ def main() -> None:
     parser.add_argument("--shared", type=Path, default=Path(os.environ.get("VISAVIS_SHARED") or "../shared"))
     parser.add_argument("--rules", type=Path)
     options = parser.parse_args()
-    rules = load_rules(options.rules) if options.rules else None
+    reader = create_emotion_reader("blendshapes", path=options.rules)
 
     with Landmarker(AssetStore(), min_detection=0.2, min_presence=0.2) as landmarker:
 
         def read(path: Path, frame: int) -> str | None:
             image = resize(read_image(path), height=224)
             faces = landmarker.detect(np.pad(image, ((frame, frame), (frame, frame), (0, 0)), mode="edge"))
-            return read_emotion(faces[0], rules=rules).dominant if faces else None
+            return reader.read(faces[0]).dominant if faces else None
 
         counts = np.zeros((len(EMOTIONS), len(EMOTIONS)))
         missed = 0

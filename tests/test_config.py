@@ -26,7 +26,7 @@ def test_a_file_changes_what_it_names(tmp_path: Path) -> None:
 
 
 def test_a_dump_is_a_file_that_loads_to_the_same(tmp_path: Path) -> None:
-    config = config_from_mapping({"reading": {"rules": 'a "b" \\ c', "name_emotions": False}})
+    config = config_from_mapping({"emotion": {"table": 'a "b" \\ c', "enabled": False}})
     path = tmp_path / "visavis.toml"
     path.write_text(dump_config(config))
     assert load_config(path) == config

@@ -27,6 +27,7 @@ from visavis.errors import ConfigError
 __all__ = [
     "CameraConfig",
     "Config",
+    "EmotionConfig",
     "PortraitConfig",
     "ReadingConfig",
     "ServerConfig",
@@ -63,11 +64,22 @@ class ReadingConfig:
         Field(description="What proposes faces in still pictures; `auto` takes the best whose model is at hand."),
     ] = "auto"
     max_faces: Annotated[int, Field(ge=1, le=50, description="At most so many faces of one picture are read.")] = 5
-    name_emotions: Annotated[
-        bool, Field(description="Read emotions. With false nobody's emotion is named: expressions pass unjudged.")
+
+
+@dataclass(frozen=True, kw_only=True, config=_RULES)
+class EmotionConfig:
+    """Whether and how an emotion is read from a face."""
+
+    enabled: Annotated[
+        bool,
+        Field(description="Read emotions. With false none is computed, named, logged or sent: attributes only."),
     ] = True
-    rules: Annotated[
-        str, Field(description="Path of a table of emotion rules of one's own; empty for the one of the package.")
+    reader: Annotated[
+        Literal["auto", "rules", "blendshapes", "learned"],
+        Field(description="What reads them; `auto` takes `learned` where its file is present, else `blendshapes`."),
+    ] = "auto"
+    table: Annotated[
+        str, Field(description="Path of a table (or, for `learned`, a card) of one's own; empty for the package's.")
     ] = ""
 
 
@@ -122,6 +134,7 @@ class Config:
 
     camera: CameraConfig = field(default_factory=CameraConfig)
     reading: ReadingConfig = field(default_factory=ReadingConfig)
+    emotion: EmotionConfig = field(default_factory=EmotionConfig)
     smoothing: SmoothingConfig = field(default_factory=SmoothingConfig)
     portrait: PortraitConfig = field(default_factory=PortraitConfig)
     server: ServerConfig = field(default_factory=ServerConfig)

@@ -205,7 +205,7 @@ def test_an_unknown_config_key_is_exit_code_2(photo: Path, tmp_path: Path, capsy
 
 def test_the_configuration_may_leave_emotions_unnamed(photo: Path, tmp_path: Path) -> None:
     config, out = tmp_path / "visavis.toml", tmp_path / "faces.jsonl"
-    config.write_text("[reading]\nname_emotions = false\n")
+    config.write_text("[emotion]\nenabled = false\n")
     assert main(["read", str(photo), "--out", str(out), "--config", str(config)]) == 0
     (row,) = _rows(out)
     assert "emotion" not in row

@@ -110,7 +110,7 @@ def test_memory_does_not_grow_with_the_visitors() -> None:
 
 
 def test_nobodys_emotion_is_named_when_that_is_asked() -> None:
-    reader = FaceReader(name_emotions=False)
+    reader = FaceReader(emotions=None)
     smile = {"mouthSmileLeft": 0.9, "mouthSmileRight": 0.9}
     for track_id in (None, 1):
         reading = reader.read(_face(smile, track_id=track_id))

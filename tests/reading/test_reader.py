@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from visavis.assets import AssetStore
-from visavis.reading import Reader
+from visavis.reading import Instruments, Reader
 from visavis.types import Frame, Image
 
 
@@ -61,6 +61,6 @@ def test_a_small_face_in_a_video_is_found_by_the_thorough_search(reader: Reader,
 
 
 def test_without_names_of_emotions(assets: AssetStore, astronaut: Image) -> None:
-    with Reader(assets, name_emotions=False) as reader:
+    with Reader(assets, instruments=Instruments()) as reader:
         (reading,) = reader.read_image(astronaut)
     assert reading.emotion is None

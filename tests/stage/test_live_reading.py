@@ -66,7 +66,7 @@ def test_when_the_face_leaves_the_portrait_comes_to_rest(shared: Path, landmarke
 
 
 def test_with_emotions_off_none_is_read_and_the_face_is_mirrored(shared: Path, landmarker: Landmarker) -> None:
-    config = config_from_mapping({"reading": {"name_emotions": False}})
+    config = config_from_mapping({"emotion": {"enabled": False}})
     snapshots = play(shared / "data/clips/pyfeat_single_face.mp4", landmarker, config=config)
     assert all(reading.emotion is None for snapshot in snapshots for reading in snapshot.readings)
     assert snapshots[-1].answer["mouthSmileLeft"] > 0.3

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from visavis.portrait.presets import emotion_presets
-from visavis.reading import read_emotion
+from visavis.reading import create_emotion_reader
 from visavis.stage.script import ScriptedFace
 from visavis.types import EMOTIONS, Face, Image
 
@@ -53,5 +53,6 @@ def test_it_stays_in_the_picture_comes_and_goes() -> None:
 
 def test_its_emotions_are_read_as_what_they_are() -> None:
     faces = perform(5, seconds=60, rate=10)
-    seen = {read_emotion(face).dominant for face in faces if face is not None}
+    reader = create_emotion_reader("blendshapes")
+    seen = {reader.read(face).dominant for face in faces if face is not None}
     assert {"neutral", "joy", "surprise", "sadness", "anger"} <= seen <= set(EMOTIONS)

@@ -43,7 +43,6 @@ def demo(
     from visavis.portrait.render import MeshRenderer
     from visavis.portrait.sheet import before_and_after
     from visavis.reading import Reader
-    from visavis.reading.attributes import default_attributes
     from visavis.reading.drawing import draw_reading
 
     if source is not None:
@@ -56,7 +55,7 @@ def demo(
 
     notes.print("reading the spectator's face …", style="dim")
     spectator = read_image(assets.path("astronaut"))
-    with Reader(assets, attributes=default_attributes()) as reader:
+    with Reader(assets) as reader:
         readings = reader.read_image(spectator)
     if not readings:
         raise NoFaceError("no face was found in the demo's own photograph; run: visavis assets verify")

@@ -15,7 +15,6 @@ from visavis.cli.console import errors_console, progress
 from visavis.errors import ConfigError, InputError, OutputError
 
 if TYPE_CHECKING:
-    from visavis.reading.face_reader import Attributes
     from visavis.reading.reader import Reader
     from visavis.reading.records import RecordWriter
     from visavis.types import Frame
@@ -56,23 +55,20 @@ def read(
 
     A file that cannot be read is passed over and named at the end, with exit code 1.
     """
-    from visavis.reading.attributes import default_attributes
     from visavis.reading.records import Columns, open_table
 
     if out is None and annotate is None:
         raise ConfigError("nothing is asked for: give --out FILE.jsonl (or .csv, .parquet), --annotate DIR, or both")
     with ExitStack() as stack:
-        attributes = default_attributes()
-        reader = stack.enter_context(
-            _build_reader(config, attributes, detector=detector, max_faces=max_faces, smooth=smooth)
-        )
+        reader = stack.enter_context(_build_reader(config, detector=detector, max_faces=max_faces, smooth=smooth))
         pictures = None if annotate is None else _PictureNames(annotate)
         run = _Run(reader, every=every, pictures=pictures)
         try:
             with ExitStack() as tables:
                 if out is not None:
-                    told = attributes.names if attributes is not None else ()
-                    columns = Columns(emotions=reader.names_emotions, attributes=told)
+                    instruments = reader.instruments
+                    told = () if instruments.attributes is None else instruments.attributes.names
+                    columns = Columns(emotions=instruments.emotions is not None, attributes=told)
                     run.table = tables.enter_context(open_table(out, columns=columns))
                 run.all(paths)
         except _NothingReadError:
@@ -205,13 +201,11 @@ def _length(path: Path, every: int) -> int:
         return 0
 
 
-def _build_reader(
-    config: Path | None, attributes: Attributes | None, *, detector: str | None, max_faces: int | None, smooth: bool
-) -> Reader:
+def _build_reader(config: Path | None, *, detector: str | None, max_faces: int | None, smooth: bool) -> Reader:
     from visavis.assets import AssetStore
     from visavis.config import load_config
     from visavis.faces import DETECTORS
-    from visavis.reading import Reader, Smoothing, load_rules
+    from visavis.reading import Reader, Smoothing, open_instruments
 
     settings = load_config(config)
     name = detector or settings.reading.detector
@@ -222,9 +216,7 @@ def _build_reader(
         AssetStore(),
         detector=None if name == "auto" else name,
         max_faces=max_faces or settings.reading.max_faces,
-        rules=load_rules(settings.reading.rules) if settings.reading.rules else None,
-        name_emotions=settings.reading.name_emotions,
-        attributes=attributes,
+        instruments=open_instruments(settings.emotion),
         smoothing=Smoothing(
             min_cutoff_hz=steady.min_cutoff_hz,
             beta=steady.beta,

@@ -47,13 +47,13 @@ def read_driver(
         InputError: the video cannot be read; NoFaceError when nobody is in it.
         AssetError, ModelError: a model cannot be had or used.
     """
-    from visavis.reading import Reader
+    from visavis.reading import Instruments, Reader
     from visavis.sources import VideoSource
 
     times: list[float] = []
     expressions: list[Expression | None] = []
     lead: int | None = None
-    with VideoSource(path) as video, Reader(assets, smoothing=None, name_emotions=False) as reader:
+    with VideoSource(path) as video, Reader(assets, smoothing=None, instruments=Instruments()) as reader:
         if on_start is not None:
             on_start(video.count())
         for frame in video:

@@ -1,26 +1,31 @@
 """Reading a face: its emotion, its expression, steadied over time.
 
-read_emotion(face), to_expression(face)    one face of one picture
-FaceReader                                 face after face, steadied over time
-Reader                                     from pictures and video frames to readings
+create_emotion_reader(name).read(face)    the emotion of one face of one picture
+to_expression(face)                       what it does, as a portrait would play it
+FaceReader                                face after face, steadied over time
+Reader                                    from pictures and video frames to readings
 """
 
 from __future__ import annotations
 
-from visavis.reading.emotion import EmotionRules, load_rules, read_emotion
+from visavis.reading.emotion import EMOTION_READERS, EmotionReader, create_emotion_reader, in_words
 from visavis.reading.expression import to_expression
 from visavis.reading.face_reader import FaceReader, Smoothing
+from visavis.reading.instruments import Instruments, open_instruments
 from visavis.reading.reader import Reader
 from visavis.reading.smooth import OneEuro, SteadyEmotion
 
 __all__ = [
-    "EmotionRules",
+    "EMOTION_READERS",
+    "EmotionReader",
     "FaceReader",
+    "Instruments",
     "OneEuro",
     "Reader",
     "Smoothing",
     "SteadyEmotion",
-    "load_rules",
-    "read_emotion",
+    "create_emotion_reader",
+    "in_words",
+    "open_instruments",
     "to_expression",
 ]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
-from visavis.reading.emotion import EmotionRules, default_rules
+from visavis.reading.emotion import EmotionReader
 from visavis.reading.expression import to_expression
 from visavis.reading.smooth import OneEuro, SteadyEmotion
 from visavis.types import Emotion, Expression, Face, Image, Reading
@@ -50,14 +50,13 @@ class _Memory:
 class FaceReader:
     """Reads expression and emotion, and steadies those of faces that have a track id.
 
-    >>> reader = FaceReader()
+    >>> reader = FaceReader(emotions=create_emotion_reader("blendshapes"))
     >>> face = Face(np.zeros(4, np.float32), blendshapes=np.zeros(52, np.float32))
     >>> reader.read(face).emotion.dominant
     'neutral'
 
     Args:
-        rules: the table of emotion rules; that of the package when None.
-        name_emotions: with False, `Reading.emotion` is None: nobody's emotion is named.
+        emotions: reads the emotion; without one, `Reading.emotion` is None: nobody's emotion is read or named.
         attributes: the classifier of attributes; without one, `Reading.attributes` is None.
         smoothing: how faces with a track id are steadied over time; None reads every picture on its own.
     """
@@ -65,13 +64,11 @@ class FaceReader:
     def __init__(
         self,
         *,
-        rules: EmotionRules | None = None,
-        name_emotions: bool = True,
+        emotions: EmotionReader | None = None,
         attributes: Attributes | None = None,
         smoothing: Smoothing | None = Smoothing(),
     ) -> None:
-        self._rules = rules
-        self._name_emotions = name_emotions
+        self._emotions = emotions
         self._attributes = attributes
         self._smoothing = smoothing
         self._memories: dict[int, _Memory] = {}
@@ -88,16 +85,15 @@ class FaceReader:
             ValueError: the face has no blendshapes.
         """
         expression = to_expression(face)
-        emotion = None
-        if self._name_emotions and face.blendshapes is not None:
-            rules = default_rules() if self._rules is None else self._rules
-            emotion = rules.read(face.blendshapes)
-        if self._smoothing is not None and face.track_id is not None:
-            expression, emotion = self._steady(face.track_id, expression, emotion, time_s)
         attributes = None
         # A face that was not found in a picture (a scripted one) has no keypoints, and nothing to read them from.
         if self._attributes is not None and image is not None and face.keypoints is not None:
             attributes = self._attributes.read(image, face)
+        emotion = None
+        if self._emotions is not None:
+            emotion = self._emotions.read(face, image=image, attributes=attributes)
+        if self._smoothing is not None and face.track_id is not None:
+            expression, emotion = self._steady(face.track_id, expression, emotion, time_s)
         return Reading(face=face, expression=expression, emotion=emotion, attributes=attributes)
 
     def forget(self) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
-from visavis.reading.face_reader import Attributes, FaceReader, Smoothing
+from visavis.reading.face_reader import FaceReader, Smoothing
+from visavis.reading.instruments import Instruments, open_instruments
 from visavis.types import Face, Frame, Image, Reading
 
 if TYPE_CHECKING:
     from visavis.assets import AssetStore
     from visavis.faces import FaceFinder, Landmarker, Tracker
-    from visavis.reading.emotion import EmotionRules
 
 __all__ = ["Reader"]
 
@@ -32,9 +32,7 @@ class Reader:
         assets: where the models come from.
         detector: what proposes faces in still pictures, by name; None for the best at hand.
         max_faces: follow at most so many faces in a video, and tell at most so many of a picture, the biggest first.
-        rules: the table of emotion rules; that of the package when None.
-        name_emotions: with False, no emotion is read.
-        attributes: the classifier of attributes; without one, none are read.
+        instruments: what the faces are read with; the package's own when None.
         smoothing: steadies the faces of a video over time; None gives every frame as it was measured.
     """
 
@@ -44,21 +42,30 @@ class Reader:
         *,
         detector: str | None = None,
         max_faces: int = 5,
-        rules: EmotionRules | None = None,
-        name_emotions: bool = True,
-        attributes: Attributes | None = None,
+        instruments: Instruments | None = None,
         smoothing: Smoothing | None = None,
     ) -> None:
         self._assets = assets
         self._detector = detector
         self._max_faces = max_faces
-        self.names_emotions = name_emotions
-        self._still = FaceReader(rules=rules, name_emotions=name_emotions, attributes=attributes, smoothing=None)
-        self._moving = FaceReader(rules=rules, name_emotions=name_emotions, attributes=attributes, smoothing=smoothing)
+        self._instruments = instruments
+        self._smoothing = smoothing
+        self._face_readers: tuple[FaceReader, FaceReader] | None = None
         self._finder: FaceFinder | None = None
         self._landmarker: Landmarker | None = None
         self._tracker: Tracker | None = None
         self._search_again_s = 0.0
+
+    @property
+    def instruments(self) -> Instruments:
+        """What the faces are read with.
+
+        Raises:
+            ModelError: a model of the package is damaged.
+        """
+        if self._instruments is None:
+            self._instruments = open_instruments()
+        return self._instruments
 
     def read_image(self, image: Image) -> tuple[Reading, ...]:
         """The readings of one still picture, (H, W, 3) RGB uint8, the biggest face first; empty without faces.
@@ -68,7 +75,8 @@ class Reader:
             ModelError: a model cannot be used.
             ConfigError: an unknown detector.
         """
-        return tuple(self._still.read(face, image) for face in self._find(image))
+        reader, _ = self._readers()
+        return tuple(reader.read(face, image) for face in self._find(image))
 
     def read_frame(self, frame: Frame) -> tuple[Reading, ...]:
         """The readings of the next frame of a video, faces numbered by `track_id`; call `restart` between videos.
@@ -87,7 +95,18 @@ class Reader:
             self._tracker = Tracker()
         seen = self._landmarker.detect(frame.image, time_s=frame.time_s) or self._search(frame)
         faces: tuple[Face, ...] = self._tracker.update(seen, frame.time_s)
-        return tuple(self._moving.read(face, frame.image, frame.time_s) for face in faces)
+        _, reader = self._readers()
+        return tuple(reader.read(face, frame.image, frame.time_s) for face in faces)
+
+    def _readers(self) -> tuple[FaceReader, FaceReader]:
+        """The reader of still pictures, and that of a video's frames."""
+        if self._face_readers is None:
+            attributes, emotions = self.instruments.attributes, self.instruments.emotions
+            self._face_readers = (
+                FaceReader(emotions=emotions, attributes=attributes, smoothing=None),
+                FaceReader(emotions=emotions, attributes=attributes, smoothing=self._smoothing),
+            )
+        return self._face_readers
 
     def _search(self, frame: Frame) -> tuple[Face, ...]:
         if frame.time_s < self._search_again_s:
@@ -110,7 +129,8 @@ class Reader:
             self._landmarker.close()
         self._landmarker = self._tracker = None
         self._search_again_s = 0.0
-        self._moving.forget()
+        if self._face_readers is not None:
+            self._face_readers[1].forget()
 
     def close(self) -> None:
         """Free the models; the next picture opens them again."""

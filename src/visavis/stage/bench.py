@@ -122,12 +122,12 @@ def bench(
 
 def _measure_stages(clip: BenchClip, assets: AssetStore, config: Config, count: int) -> dict[str, Any]:
     from visavis.faces import Landmarker
-    from visavis.reading import FaceReader
+    from visavis.reading import FaceReader, open_instruments
     from visavis.stage.installation import build_pipeline
 
     hub = Hub()
     state = StageState("file", clip.name, config.portrait.mode, state="playing")
-    unsteadied = FaceReader(name_emotions=config.reading.name_emotions, smoothing=None)
+    unsteadied = FaceReader(emotions=open_instruments(config.emotion).emotions, smoothing=None)
     times: dict[str, list[float]] = {}
 
     def note(name: str, value: float) -> None:

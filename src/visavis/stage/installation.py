@@ -62,14 +62,13 @@ def build_pipeline(
 ) -> Pipeline:
     """The stages after the landmarker, as the configuration says."""
     from visavis.faces import LeadPolicy, Tracker
-    from visavis.reading import FaceReader, Smoothing, load_rules
-    from visavis.reading.attributes import SparingAttributes, default_attributes
+    from visavis.reading import FaceReader, Smoothing, open_instruments
+    from visavis.reading.attributes import SparingAttributes
 
-    smoothing, classifier = config.smoothing, default_attributes()
+    smoothing, instruments = config.smoothing, open_instruments(config.emotion)
     reader = FaceReader(
-        attributes=None if classifier is None else SparingAttributes(classifier),
-        rules=load_rules(config.reading.rules) if config.reading.rules else None,
-        name_emotions=config.reading.name_emotions,
+        attributes=None if instruments.attributes is None else SparingAttributes(instruments.attributes),
+        emotions=instruments.emotions,
         smoothing=Smoothing(
             min_cutoff_hz=smoothing.min_cutoff_hz,
             beta=smoothing.beta,

@@ -1,4 +1,4 @@
-"""The emotion table: it says what EMFACS says, and reads real faces well enough."""
+"""The emotion tables: they say what EMFACS and the report say, and read real faces well enough."""
 
 from __future__ import annotations
 
@@ -8,21 +8,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.reading.faces import both
 from visavis.assets import AssetStore
 from visavis.errors import ConfigError
 from visavis.images import read_image, resize
 from visavis.portrait.presets import emotion_preset
-from visavis.reading import load_rules, read_emotion
-from visavis.reading.emotion import default_rules
-from visavis.types import BLENDSHAPES, EMOTIONS, Expression, Face, Image
+from visavis.reading.table import load_table, package_table
+from visavis.reading.tables import TableReader
+from visavis.types import BLENDSHAPES, EMOTIONS, Emotion, Expression, Face
 
 
 def _face(weights: dict[str, float]) -> Face:
     return Face(np.zeros(4, np.float32), blendshapes=Expression.from_mapping(weights).weights)
 
 
-def _both(name: str, value: float) -> dict[str, float]:
-    return {f"{name}Left": value, f"{name}Right": value}
+def read_emotion(face: Face) -> Emotion:
+    return TableReader.load("blendshapes").read(face)
 
 
 def test_a_face_at_rest_is_neutral() -> None:
@@ -32,12 +33,12 @@ def test_a_face_at_rest_is_neutral() -> None:
 @pytest.mark.parametrize(
     ("weights", "label"),
     [
-        (_both("mouthSmile", 0.7), "joy"),
-        ({"browInnerUp": 0.8, **_both("browOuterUp", 0.8), **_both("eyeWide", 0.3), "jawOpen": 0.5}, "surprise"),
-        ({"browInnerUp": 0.6, **_both("mouthFrown", 0.2), "mouthShrugLower": 0.3}, "sadness"),
-        ({**_both("browDown", 0.7), **_both("eyeSquint", 0.6), **_both("mouthPress", 0.5)}, "anger"),
-        ({"browInnerUp": 0.9, **_both("browDown", 0.4), **_both("eyeWide", 0.3), **_both("mouthStretch", 0.4)}, "fear"),
-        ({**_both("noseSneer", 0.8), **_both("mouthUpperUp", 0.5), **_both("browDown", 0.4)}, "disgust"),
+        (both("mouthSmile", 0.7), "joy"),
+        ({"browInnerUp": 0.8, **both("browOuterUp", 0.8), **both("eyeWide", 0.3), "jawOpen": 0.5}, "surprise"),
+        ({"browInnerUp": 0.6, **both("mouthFrown", 0.2), "mouthShrugLower": 0.3}, "sadness"),
+        ({**both("browDown", 0.7), **both("eyeSquint", 0.6), **both("mouthPress", 0.5)}, "anger"),
+        ({"browInnerUp": 0.9, **both("browDown", 0.4), **both("eyeWide", 0.3), **both("mouthStretch", 0.4)}, "fear"),
+        ({**both("noseSneer", 0.8), **both("mouthUpperUp", 0.5), **both("browDown", 0.4)}, "disgust"),
     ],
 )
 def test_the_prototypes_of_emfacs(weights: dict[str, float], label: str) -> None:
@@ -52,21 +53,21 @@ def test_what_the_portrait_plays_is_read_as_what_it_means(label: str, amount: fl
 
 
 def test_each_rule_moves_its_emotion_in_the_direction_of_its_sign() -> None:
-    rules = default_rules()
-    rest = rules.read(np.zeros(len(BLENDSHAPES), np.float32))
-    for rule in rules.rules:
-        names = rules.units[rule.unit].blendshapes
-        shown = rules.read(Expression.from_mapping(dict.fromkeys(names, 1.0)).weights)
-        change = np.log(shown[rule.emotion] / shown["neutral"]) - np.log(rest[rule.emotion] / rest["neutral"])
-        assert change == pytest.approx(rule.weight, abs=1e-3), rule
+    table = package_table("blendshapes.toml")
+    rest = table.evidence(table.strengths(np.zeros(len(BLENDSHAPES), np.float32)))
+    for rule in table.rules:
+        names = table.signs[rule.sign].blendshapes
+        shown = table.evidence(table.strengths(Expression.from_mapping(dict.fromkeys(names, 1.0)).weights))
+        place = EMOTIONS.index(rule.emotion)
+        assert shown[place] - rest[place] == pytest.approx(rule.weight, abs=1e-3), rule
 
 
-def test_intensities_run_from_rest_to_full() -> None:
-    rules = default_rules()
-    for code, unit in rules.units.items():
-        for value, wanted in ((unit.rest, 0.0), (unit.full, 1.0)):
-            weights = Expression.from_mapping(dict.fromkeys(unit.blendshapes, value)).weights
-            assert rules.intensities(weights)[code] == pytest.approx(wanted, abs=0.01)
+def test_strengths_run_from_rest_to_full() -> None:
+    table = package_table("blendshapes.toml")
+    for code, sign in table.signs.items():
+        for value, wanted in ((sign.rest, 0.0), (sign.full, 1.0)):
+            weights = Expression.from_mapping(dict.fromkeys(sign.blendshapes, value)).weights
+            assert table.strengths(weights)[code] == pytest.approx(wanted, abs=0.01)
 
 
 def test_a_face_without_blendshapes_cannot_be_read() -> None:
@@ -74,46 +75,40 @@ def test_a_face_without_blendshapes_cannot_be_read() -> None:
         read_emotion(Face(np.zeros(4, np.float32)))
 
 
-_UNITS = 'AU12 = { title = "smile", blendshapes = ["mouthSmileLeft"], rest = 0.0, full = 1.0 }'
-_RULE = '{ emotion = "joy", unit = "AU12", weight = 1.0, reason = "a smile" }'
+_SIGNS = 'AU12 = { title = "smile", blendshapes = ["mouthSmileLeft"], rest = 0.0, full = 1.0 }'
+_RULE = '{ emotion = "joy", sign = "AU12", weight = 1.0, reason = "a smile" }'
 _DOUBT = "{ joy = 1.0, surprise = 1.0, sadness = 1.0, anger = 1.0, fear = 1.0, disgust = 1.0 }"
 
 
 @pytest.mark.parametrize(
-    ("units", "rules", "doubt", "more", "message"),
+    ("signs", "rules", "doubt", "more", "message"),
     [
-        (_UNITS.replace("mouthSmileLeft", "smile"), _RULE, _DOUBT, "", "expected names of blendshapes"),
-        (_UNITS.replace("full = 1.0", "full = 0.0"), _RULE, _DOUBT, "", "rest < full"),
-        (_UNITS, _RULE.replace("AU12", "AU13"), _DOUBT, "", "no action unit"),
-        (_UNITS, _RULE.replace("joy", "love"), _DOUBT, "", "a rule speaks of 'love'"),
-        (_UNITS, _RULE.replace('"a smile"', '" "'), _DOUBT, "", "a reason"),
-        (_UNITS, f"{_RULE}, {_RULE}", _DOUBT, "", "two rules"),
-        (_UNITS, _RULE, "{ joy = 1.0 }", "", "doubt"),
-        (_UNITS, _RULE, _DOUBT, "sharpness = 2", "unknown key"),
-        (_UNITS, _RULE.replace("weight", "wieght"), _DOUBT, "", "no table of emotion rules"),
+        (_SIGNS.replace("mouthSmileLeft", "smile"), _RULE, _DOUBT, "", "expected names of blendshapes"),
+        (_SIGNS.replace("full = 1.0", "full = 0.0"), _RULE, _DOUBT, "", "rest < full"),
+        (_SIGNS, _RULE.replace("AU12", "AU13"), _DOUBT, "", "no sign of the table"),
+        (_SIGNS, _RULE.replace("joy", "love"), _DOUBT, "", "a rule speaks of 'love'"),
+        (_SIGNS, _RULE.replace('"a smile"', '" "'), _DOUBT, "", "a reason"),
+        (_SIGNS, f"{_RULE}, {_RULE}", _DOUBT, "", "two rules"),
+        (_SIGNS, _RULE, "{ joy = 1.0 }", "", "doubt"),
+        (_SIGNS, _RULE, _DOUBT, "sharpness = 2", "unknown key"),
+        (_SIGNS, _RULE.replace("weight", "wieght"), _DOUBT, "", "no table of emotion rules"),
     ],
 )
-def test_a_wrong_table_says_why(tmp_path: Path, units: str, rules: str, doubt: str, more: str, message: str) -> None:
+def test_a_wrong_table_says_why(tmp_path: Path, signs: str, rules: str, doubt: str, more: str, message: str) -> None:
     path = tmp_path / "rules.toml"
-    path.write_text(f"curve = 1.0\ndoubt = {doubt}\nrules = [{rules}]\n{more}\n[units]\n{units}\n")
+    path.write_text(f"curve = 1.0\ndoubt = {doubt}\nrules = [{rules}]\n{more}\n[signs]\n{signs}\n")
     with pytest.raises(ConfigError, match=message) as caught:
-        load_rules(path)
+        load_table(path)
     assert str(path) in str(caught.value)
 
 
 def test_a_table_of_ones_own(tmp_path: Path) -> None:
     path = tmp_path / "rules.toml"
-    path.write_text(f"curve = 1.0\ndoubt = {_DOUBT}\nrules = [{_RULE}]\n[units]\n{_UNITS}\n")
-    emotion = read_emotion(_face({"mouthSmileLeft": 1.0}), rules=load_rules(path))
+    path.write_text(f"curve = 1.0\ndoubt = {_DOUBT}\nrules = [{_RULE}]\n[signs]\n{_SIGNS}\n")
+    emotion = TableReader.load("blendshapes", path).read(_face({"mouthSmileLeft": 1.0}))
     assert emotion["joy"] == pytest.approx(emotion["neutral"])
     with pytest.raises(ConfigError, match="cannot be read"):
-        load_rules(tmp_path / "absent.toml")
-
-
-def test_the_astronaut_smiles(assets: AssetStore, astronaut: Image) -> None:
-    from visavis.faces import find_faces
-
-    assert read_emotion(find_faces(astronaut, assets=assets)[0])["joy"] > 0.9
+        load_table(tmp_path / "absent.toml")
 
 
 @pytest.mark.shared
