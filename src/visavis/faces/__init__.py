@@ -7,7 +7,7 @@ boxes alone      create_detector             four detectors behind one protocol
 
 from __future__ import annotations
 
-from visavis.faces.cascade import FaceFinder, find_faces, find_sitter
+from visavis.faces.cascade import FaceFinder, find_faces
 from visavis.faces.crop import CropSpec, crop_face, to_input
 from visavis.faces.detect import DETECTORS, Detector, create_detector
 from visavis.faces.landmarks import Landmarker
@@ -28,6 +28,5 @@ __all__ = [
     "create_detector",
     "crop_face",
     "find_faces",
-    "find_sitter",
     "to_input",
 ]

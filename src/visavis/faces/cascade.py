@@ -15,7 +15,6 @@ from typing import Final
 import numpy as np
 
 from visavis.assets import AssetStore
-from visavis.errors import NoFaceError
 from visavis.faces.boxes import iou
 from visavis.faces.crop import eye_roll
 from visavis.faces.detect import Detector, check_image, create_detector
@@ -25,7 +24,7 @@ from visavis.faces.pyramid import PyramidDetector, merge_faces
 from visavis.images import resize
 from visavis.types import Face, Float32, Image
 
-__all__ = ["FaceFinder", "find_faces", "find_sitter"]
+__all__ = ["FaceFinder", "find_faces"]
 
 #: Close-ups tried one after the other: side in widths of the proposed box. The mesh model was trained on faces with a
 #: margin; its detector prefers some faces further away.
@@ -44,8 +43,6 @@ _MIN_SHARE_TURNED: Final = 0.08
 #: A face without landmarks has only the detector's word for it, so that word must be stronger: hands and sleeves in
 #: paintings reach 0.76.
 _MIN_SCORE_ALONE: Final = 0.8
-#: A face without landmarks takes the sitter's place only when it is so many times as large as the next.
-_CLEARLY_LARGER: Final = 1.5
 
 
 class FaceFinder:
@@ -208,29 +205,6 @@ def find_faces(
     )
     with finder:
         return finder.find(image)
-
-
-def find_sitter(image: Image, *, assets: AssetStore, detector: str | None = None) -> Face:
-    """The face that a portrait is of: the biggest one, with its landmarks.
-
-    Raises:
-        NoFaceError: there is no face, or the biggest shows too little for landmarks; the message says which.
-        AssetError, ModelError, ValueError: as for `FaceFinder.find`.
-    """
-    faces = find_faces(image, assets=assets, detector=detector, require_landmarks=False)
-    if not faces:
-        raise NoFaceError("no face was found in the picture; expected a portrait whose face is seen from the front")
-    sitter = faces[0]
-    meshed = [face for face in faces if face.landmarks is not None]
-    if meshed and sitter.landmarks is None and sitter.area < _CLEARLY_LARGER * meshed[0].area:
-        sitter = meshed[0]
-    if sitter.landmarks is None:
-        x, y = sitter.center
-        raise NoFaceError(
-            f"the biggest face (at {x:.0f}, {y:.0f}, {sitter.width:.0f} pixels wide) shows too little of itself for "
-            "landmarks: a true profile, a covered face or a very faint one; expected a face with both eyes visible"
-        )
-    return sitter
 
 
 def _close_ups(image: Image, proposal: Face) -> Iterator[Patch]:

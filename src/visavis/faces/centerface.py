@@ -16,7 +16,7 @@ from visavis.errors import ModelError
 from visavis.faces.boxes import keep_best
 from visavis.faces.detect import check_image
 from visavis.faces.found import to_faces
-from visavis.faces.session import open_session
+from visavis.faces.session import OnDemand, open_session
 from visavis.images import resize
 from visavis.types import Face, Float32, Image
 
@@ -35,42 +35,36 @@ class CenterFaceDetector:
     def __init__(
         self, assets: AssetStore, *, min_score: float = 0.5, max_side: int = 640, model: Path | None = None
     ) -> None:
-        self._assets = assets
         self._min_score = min_score
         self._max_side = max_side
-        self._model = model
-        self._session: Any = None
-        self._input_name = ""
+        self._session = OnDemand(lambda: _open(model or assets.path("centerface")))
 
     def detect(self, image: Image) -> tuple[Face, ...]:
         """Find faces; see `Detector.detect`."""
         check_image(image)
-        session = self._opened()
-        small = resize(image, longest=self._max_side) if max(image.shape[:2]) > self._max_side else image
+        session = self._session()
+        small = resize(image, longest=self._max_side, enlarge=False)
         height, width = small.shape[:2]
         # The net halves five times; grey below and to the right squashes nothing.
         padded = np.zeros((-(-height // _MULTIPLE) * _MULTIPLE, -(-width // _MULTIPLE) * _MULTIPLE, 3), np.float32)
         padded[:height, :width] = small
-        outputs = session.run(None, {self._input_name: padded.transpose(2, 0, 1)[None]})
+        outputs = session.run(None, {session.get_inputs()[0].name: padded.transpose(2, 0, 1)[None]})
         boxes, scores, keypoints = decode_centerface(*(output[0] for output in outputs), min_score=self._min_score)
         kept = keep_best(boxes, scores, max_iou=_MAX_IOU)
         return to_faces(boxes[kept], scores[kept], keypoints[kept], worked_at=small, image=image, name="CenterFace")
 
     def close(self) -> None:
         """Free the model."""
-        self._session = None
+        self._session.close()
 
-    def _opened(self) -> Any:
-        if self._session is None:
-            path = self._model or self._assets.path("centerface")
-            session = open_session(_loosened(path), name="CenterFace")
-            if len(session.get_inputs()) != 1 or len(session.get_outputs()) != 4:
-                raise ModelError(
-                    f"{path} is not CenterFace: expected one input and four outputs (heatmap, size, shift, points)"
-                )
-            self._input_name = session.get_inputs()[0].name
-            self._session = session
-        return self._session
+
+def _open(path: Path) -> Any:
+    session = open_session(_loosened(path), name="CenterFace")
+    if len(session.get_inputs()) != 1 or len(session.get_outputs()) != 4:
+        raise ModelError(
+            f"{path} is not CenterFace: expected one input and four outputs (heatmap, size, shift, points)"
+        )
+    return session
 
 
 def decode_centerface(

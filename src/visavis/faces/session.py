@@ -1,15 +1,18 @@
-"""Opening ONNX models, in one way for all detectors."""
+"""Opening models, in one way for all detectors: at the first picture, again after closing, ONNX among them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 from visavis.errors import ModelError
 from visavis.types import Float32
 
-__all__ = ["Session", "open_session"]
+__all__ = ["OnDemand", "Session", "open_session"]
+
+T = TypeVar("T")
 
 
 class Session(Protocol):
@@ -17,6 +20,32 @@ class Session(Protocol):
 
     def run(self, output_names: Sequence[str] | None, inputs: dict[str, Float32]) -> list[Float32]:
         """Compute the named outputs, or all."""
+
+
+@dataclass(slots=True, eq=False)
+class OnDemand(Generic[T]):
+    """Something that is opened when it is first asked for, and again after closing.
+
+    >>> answer = OnDemand(lambda: 42)
+    >>> answer()
+    42
+
+    Args:
+        open: makes it; whatever it raises is raised by the call.
+    """
+
+    open: Callable[[], T]
+    _value: T | None = None
+
+    def __call__(self) -> T:
+        """What was opened."""
+        if self._value is None:
+            self._value = self.open()
+        return self._value
+
+    def close(self) -> None:
+        """Let it go."""
+        self._value = None
 
 
 def open_session(model: Path | bytes, *, name: str, threads: int = 2) -> Any:

@@ -21,7 +21,7 @@ from visavis.faces.darknet_cfg import read_cfg
 from visavis.faces.darknet_weights import read_weights
 from visavis.faces.detect import check_image
 from visavis.faces.found import to_faces
-from visavis.faces.session import open_session
+from visavis.faces.session import OnDemand, open_session
 from visavis.images import resize
 from visavis.types import Face, Float32, Image
 
@@ -87,65 +87,67 @@ class YoloV3Detector:
     name = "yolov3"
 
     def __init__(self, assets: AssetStore, *, min_score: float = 0.5, model: Path | None = None) -> None:
-        self._assets = assets
         self._min_score = min_score
-        self._model = model
-        self._session: Any = None
-        self._heads: tuple[YoloHead, ...] = ()
-        self._size = (0, 0)
-        self._input_name = ""
+        self._net = OnDemand(lambda: _open(assets, model))
 
     def detect(self, image: Image) -> tuple[Face, ...]:
         """Find faces; see `Detector.detect`. It gives no keypoints."""
         check_image(image)
-        self._open()
-        width, height = self._size
-        boxed = letterbox(image, width=width, height=height)
+        net = self._net()
+        boxed = letterbox(image, width=net.width, height=net.height)
         values = np.multiply(boxed.pixels.transpose(2, 0, 1)[None], np.float32(1 / 255), dtype=np.float32)
-        maps = self._session.run([head.output for head in self._heads], {self._input_name: values})
+        maps = net.session.run([head.output for head in net.heads], {net.input_name: values})
         boxes, scores = yolo_boxes(
-            [output[0] for output in maps], self._heads, width=width, height=height, min_score=self._min_score
+            [output[0] for output in maps], net.heads, width=net.width, height=net.height, min_score=self._min_score
         )
         shift = np.array([boxed.left, boxed.top] * 2, np.float32)
         return to_faces(boxes - shift, scores, None, worked_at=boxed.fitted, image=image, name="YOLOv3")
 
     def close(self) -> None:
         """Free the model."""
-        self._session = None
+        self._net.close()
 
-    def _open(self) -> None:
-        if self._session is not None:
-            return
-        model = self._model
-        if model is not None and model.suffix == ".onnx":
-            session = open_session(model, name="YOLOv3")
-        else:
-            cfg = model.with_suffix(".cfg") if model else self._assets.path("yolov3-face-cfg")
-            weights = model.with_suffix(".weights") if model else self._assets.path("yolov3-face-weights")
-            network = read_cfg(cfg)
-            session = open_session(darknet_to_onnx(network, read_weights(weights, network)), name="YOLOv3")
-        try:
-            described = json.loads(session.get_modelmeta().custom_metadata_map[METADATA_KEY])
-            heads = tuple(
-                YoloHead(
-                    head["output"],
-                    head["layer"],
-                    np.array(head["anchors"], np.float32),
-                    int(head["classes"]),
-                    float(head["scale_x_y"]),
-                )
-                for head in described["heads"]
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Net:
+    """An opened network, and what it takes and gives."""
+
+    session: Any
+    input_name: str
+    width: int
+    height: int
+    heads: tuple[YoloHead, ...]
+
+
+def _open(assets: AssetStore, model: Path | None) -> _Net:
+    if model is not None and model.suffix == ".onnx":
+        session = open_session(model, name="YOLOv3")
+    else:
+        cfg = model.with_suffix(".cfg") if model else assets.path("yolov3-face-cfg")
+        weights = model.with_suffix(".weights") if model else assets.path("yolov3-face-weights")
+        network = read_cfg(cfg)
+        session = open_session(darknet_to_onnx(network, read_weights(weights, network)), name="YOLOv3")
+    try:
+        described = json.loads(session.get_modelmeta().custom_metadata_map[METADATA_KEY])
+        heads = tuple(
+            YoloHead(
+                head["output"],
+                head["layer"],
+                np.array(head["anchors"], np.float32),
+                int(head["classes"]),
+                float(head["scale_x_y"]),
             )
-            self._size = int(described["width"]), int(described["height"])
-            if not heads:
-                raise ValueError("no head")
-        except (KeyError, ValueError, TypeError) as error:
-            raise ModelError(
-                f"{model} does not say how its outputs are decoded ({error!r}); expected an ONNX file written by: "
-                "visavis faces convert-darknet"
-            ) from error
-        self._session, self._heads = session, heads
-        self._input_name = session.get_inputs()[0].name
+            for head in described["heads"]
+        )
+        if not heads:
+            raise ValueError("no head")
+        width, height = int(described["width"]), int(described["height"])
+    except (KeyError, ValueError, TypeError) as error:
+        raise ModelError(
+            f"{model} does not say how its outputs are decoded ({error!r}); expected an ONNX file written by: "
+            "visavis faces convert-darknet"
+        ) from error
+    return _Net(session, session.get_inputs()[0].name, width, height, heads)
 
 
 def letterbox(image: Image, *, width: int, height: int) -> Letterbox:

@@ -16,6 +16,7 @@ from visavis.errors import ModelError
 from visavis.faces.detect import check_image
 from visavis.faces.found import to_faces
 from visavis.faces.native import without_chatter
+from visavis.faces.session import OnDemand
 from visavis.images import resize
 from visavis.types import Face, Image
 
@@ -30,19 +31,16 @@ class YuNetDetector:
     def __init__(
         self, assets: AssetStore, *, min_score: float = 0.5, max_side: int = 640, model: Path | None = None
     ) -> None:
-        self._assets = assets
-        self._min_score = min_score
         self._max_side = max_side
-        self._model = model
-        self._net: Any = None
+        self._net = OnDemand(lambda: _open(model or assets.path("yunet"), min_score))
 
     def detect(self, image: Image) -> tuple[Face, ...]:
         """Find faces; see `Detector.detect`."""
         check_image(image)
         import cv2
 
-        net = self._opened()
-        small = resize(image, longest=self._max_side) if max(image.shape[:2]) > self._max_side else image
+        net = self._net()
+        small = resize(image, longest=self._max_side, enlarge=False)
         net.setInputSize((small.shape[1], small.shape[0]))
         # OpenCV's own order of colours is blue first.
         _, rows = net.detect(cv2.cvtColor(small, cv2.COLOR_RGB2BGR))
@@ -54,19 +52,17 @@ class YuNetDetector:
 
     def close(self) -> None:
         """Free the model."""
-        self._net = None
+        self._net.close()
 
-    def _opened(self) -> Any:
-        if self._net is None:
-            import cv2
 
-            path = self._model or self._assets.path("yunet")
-            try:
-                with without_chatter():
-                    self._net = cv2.FaceDetectorYN.create(str(path), "", (320, 320), self._min_score, 0.4, 500)
-            except cv2.error as error:
-                raise ModelError(
-                    f"OpenCV cannot use the YuNet model at {path} ({str(error).strip()[:200]}); "
-                    "expected face_detection_yunet_2023mar.onnx"
-                ) from error
-        return self._net
+def _open(path: Path, min_score: float) -> Any:
+    import cv2
+
+    try:
+        with without_chatter():
+            return cv2.FaceDetectorYN.create(str(path), "", (320, 320), min_score, 0.4, 500)
+    except cv2.error as error:
+        raise ModelError(
+            f"OpenCV cannot use the YuNet model at {path} ({str(error).strip()[:200]}); "
+            "expected face_detection_yunet_2023mar.onnx"
+        ) from error
