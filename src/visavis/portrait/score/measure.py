@@ -11,8 +11,8 @@ from visavis.portrait.gallery import OpenPortrait
 from visavis.portrait.presets import emotion_presets
 from visavis.portrait.render import MeshRenderer, PortraitRenderer
 from visavis.portrait.rig import Rig
-from visavis.portrait.score.identity import Embedding, measure_identity
 from visavis.portrait.score.judges import EmotionJudge, measure_judgement
+from visavis.portrait.score.likeness import Embedding, measure_likeness
 from visavis.portrait.score.motion import measure_motion
 from visavis.portrait.score.reach import ReadBlendshapes, measure_reach
 from visavis.portrait.score.rest import measure_rest
@@ -56,6 +56,7 @@ class Instruments:
     def of(cls, assets: AssetStore, *, judges: bool = True) -> Self:
         """The instruments of `visavis portrait score`; without `judges`, the landmarker alone."""
         from visavis.faces import Landmarker
+        from visavis.portrait.score.faceapi import FaceApiEmbedding, FaceApiJudge
         from visavis.portrait.score.judges import FerJudge
 
         landmarker = Landmarker(assets, mode="image")
@@ -64,7 +65,20 @@ class Instruments:
             faces = landmarker.detect(image)
             return faces[0].blendshapes if faces else None
 
-        return cls(read=read, judges=(FerJudge(assets),) if judges else ())
+        if not judges:
+            return cls(read=read)
+        return cls(read, (FerJudge(assets), FaceApiJudge(assets)), (FaceApiEmbedding(assets),))
+
+    def load(self) -> None:
+        """Open every network now, so that what is missing is told before the work.
+
+        Raises:
+            AssetError, ModelError, MissingPackageError: one cannot be had.
+        """
+        for judge in self.judges:
+            judge.load()
+        for embedding in self.embeddings:
+            embedding.load()
 
 
 def score_portrait(
@@ -91,5 +105,5 @@ def score_portrait(
     figures |= measure_rest(renderer, rig.painting, rig.landmarks, rig.face_width, asked)
     figures |= measure_motion(rig, asked)
     figures |= measure_judgement(renderer, rig.landmarks, asked, instruments.judges)
-    figures |= measure_identity(renderer, rig.landmarks, asked, instruments.embeddings)
+    figures |= measure_likeness(renderer, rig.landmarks, asked, instruments.embeddings)
     return PortraitScore(name, figures)

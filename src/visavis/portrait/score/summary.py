@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
-from visavis.errors import InputError, OutputError
-from visavis.files import replacing
 from visavis.portrait.score.measure import PortraitScore
 from visavis.portrait.score.reach import SHAPES
 
-__all__ = ["Row", "Target", "read_scores", "summarise", "target_of", "write_scores"]
+__all__ = ["Row", "Target", "summarise", "target_of"]
 
 #: Blendshapes of which the landmarker must see at least so much of what is asked; the second group is harder to see.
 _STRONG: Final = ("mouthSmile", "jawOpen", "browInnerUp", "browOuterUp", "eyeBlink", "mouthPucker")
 #: What the landmarker cannot report: over sixteen videos of living faces no sneer ever scored above 0.
 _BLIND: Final = ("noseSneer",)
 _READ: Final = {"joy": 0.90, "surprise": 0.90, "sadness": 0.80, "anger": 0.60}
+_READ_MEAN: Final = 0.80
 _ALIKE: Final = {"joy": 0.75, "surprise": 0.68, "sadness": 0.75, "anger": 0.75}
 
 
@@ -47,7 +43,7 @@ class Target:
         return value >= self.bound if self.at_least else value <= self.bound
 
     def __str__(self) -> str:
-        return f"{'≥' if self.at_least else '≤'} {'±' if self.magnitude else ''}{self.bound:g}"
+        return f"{'≥' if self.at_least else '≤'} {self.bound:g}"
 
 
 def target_of(figure: str) -> Target | None:
@@ -67,10 +63,11 @@ def target_of(figure: str) -> Target | None:
         return Target(12.0, at_least=False)
     if kind == "motion":
         return Target(1.0, at_least=False)
-    if kind in ("fer", "faceapi") and what in _READ:
-        return Target(_READ[what])
-    if kind in ("sface", "dlib") and what in _ALIKE:
-        return Target(_ALIKE[what])
+    if kind in ("fer", "faceapi"):
+        bound = _READ_MEAN if what == "four" else _READ.get(what)
+        return None if bound is None else Target(bound)
+    if kind == "likeness":
+        return Target(_ALIKE[what]) if what in _ALIKE else None
     return None
 
 
@@ -80,8 +77,9 @@ class Row:
 
     Attributes:
         figure: its name.
-        count: portraits on which it could be measured.
-        mean, median, worst: over those; `worst` is the value farthest on the wrong side (the lowest without a target).
+        count: portraits on which it was measured.
+        mean, median, worst: over those, of magnitudes where the sign does not matter; `worst` lies farthest on the
+            wrong side (lowest without a target).
         share: of the portraits, how many keep the target by themselves; None without a target.
         target: the product's own, or None.
         met: whether the mean keeps it; None without a target.
@@ -98,7 +96,7 @@ class Row:
 
 
 def summarise(scores: Sequence[PortraitScore]) -> list[Row]:
-    """One row a figure, in the order in which they were measured, with the mean of the four emotions' reading."""
+    """One row a figure, in the order in which they were measured."""
     names = list(dict.fromkeys(name for score in scores for name in score.figures))
     rows = []
     for name in names:
@@ -121,67 +119,3 @@ def summarise(scores: Sequence[PortraitScore]) -> list[Row]:
             )
         )
     return rows
-
-
-def write_scores(path: Path, scores: Sequence[PortraitScore]) -> None:
-    """Write scores to `.csv` (one line a portrait) or `.json` (portraits and summary), whole or not at all.
-
-    Raises:
-        OutputError: another suffix, or the file cannot be written.
-    """
-    suffix = path.suffix.lower()
-    if suffix == ".csv":
-        names = list(dict.fromkeys(name for score in scores for name in score.figures))
-        with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(["portrait", "refused", *names])
-            for score in scores:
-                cells = [f"{score.figures[name]:.4f}" if name in score.figures else "" for name in names]
-                writer.writerow([score.name, score.refused, *cells])
-    elif suffix == ".json":
-        document: dict[str, Any] = {
-            "portraits": [
-                {"name": score.name, "refused": score.refused, "figures": dict(score.figures)} for score in scores
-            ],
-            "summary": [
-                {
-                    "figure": row.figure,
-                    "count": row.count,
-                    "mean": row.mean,
-                    "median": row.median,
-                    "worst": row.worst,
-                    "share": row.share,
-                    "target": None if row.target is None else str(row.target),
-                    "met": row.met,
-                }
-                for row in summarise(scores)
-            ],
-        }
-        with replacing(path) as temporary:
-            temporary.write_text(json.dumps(document, indent=1, ensure_ascii=False), encoding="utf-8")
-    else:
-        raise OutputError(f"cannot write {path}: scores are written as .csv or .json")
-
-
-def read_scores(path: Path) -> list[PortraitScore]:
-    """Read what `write_scores` wrote.
-
-    Raises:
-        InputError: the file is missing or not of that form.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-        if path.suffix.lower() == ".json":
-            return [
-                PortraitScore(
-                    item["name"], {key: float(value) for key, value in item["figures"].items()}, item["refused"]
-                )
-                for item in json.loads(text)["portraits"]
-            ]
-        scores = []
-        for line in csv.DictReader(text.splitlines()):
-            figures = {key: float(value) for key, value in line.items() if key not in ("portrait", "refused") and value}
-            scores.append(PortraitScore(line["portrait"], figures, line["refused"]))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path} holds no scores of `visavis portrait score` ({error})") from error
-    return scores

@@ -1,0 +1,157 @@
+"""The scores of portraits as files, and as two tables for people: by blendshape and by emotion."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from visavis.errors import InputError, OutputError
+from visavis.files import replacing
+from visavis.portrait.score.measure import PortraitScore
+from visavis.portrait.score.reach import SHAPES
+from visavis.portrait.score.summary import Row, summarise
+from visavis.types import EMOTIONS
+
+__all__ = ["SUFFIXES", "Cell", "Table", "read_scores", "tables", "write_scores"]
+
+#: Suffixes that `write_scores` writes.
+SUFFIXES: Final = (".csv", ".json", ".md")
+
+_BY_SHAPE: Final = {"reach": "rise", "reach-half": "at half", "monotone": "never falls", "crosstalk": "crosstalk"}
+_BY_EMOTION: Final = {
+    "fer": "read by fer",
+    "fer-p": "  probability",
+    "faceapi": "read by face-api",
+    "faceapi-p": "  probability",
+    "likeness": "likeness",
+    "motion": "motion / human",
+    "texture": "texture departs",
+    "jump": "jump, of 255",
+    "background": "background kept",
+    "reach": "rise",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One figure of a table: its text, the target's, and whether it is met (None without a target)."""
+
+    text: str = ""
+    target: str = ""
+    met: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of cells below column names; each row has a name of its own."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[Cell, ...]], ...]
+
+
+def tables(scores: Sequence[PortraitScore]) -> tuple[Table, Table]:
+    """By blendshape and by emotion: means over the portraits, beside the product's own targets."""
+    found = {row.figure: row for row in summarise(scores)}
+    by_shape = [(name, tuple(_cell(found.get(f"{kind}/{name}")) for kind in _BY_SHAPE)) for name in SHAPES]
+    labels = (*EMOTIONS[1:], "four")
+    by_emotion = [
+        (text, tuple(_cell(found.get(f"{kind}/{label}")) for label in labels)) for kind, text in _BY_EMOTION.items()
+    ]
+    return (
+        Table("blendshape", tuple(_BY_SHAPE.values()), _filled(by_shape)),
+        Table("emotion", labels, _filled(by_emotion)),
+    )
+
+
+def _filled(rows: Sequence[tuple[str, tuple[Cell, ...]]]) -> tuple[tuple[str, tuple[Cell, ...]], ...]:
+    """Those rows of which something was measured."""
+    return tuple(row for row in rows if any(cell.text for cell in row[1]))
+
+
+def _cell(row: Row | None) -> Cell:
+    if row is None:
+        return Cell()
+    return Cell(f"{row.mean:.2f}", "" if row.target is None else str(row.target), row.met)
+
+
+def write_scores(path: Path, scores: Sequence[PortraitScore]) -> None:
+    """Write scores to `.csv` (a line a portrait), `.json` (portraits and summary) or `.md` (two tables), atomically.
+
+    Raises:
+        OutputError: another suffix, or the file cannot be written.
+    """
+    suffix = path.suffix.lower()
+    if suffix == ".csv":
+        names = list(dict.fromkeys(name for score in scores for name in score.figures))
+        with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(["portrait", "refused", *names])
+            for score in scores:
+                cells = [f"{score.figures[name]:.4f}" if name in score.figures else "" for name in names]
+                writer.writerow([score.name, score.refused, *cells])
+    elif suffix == ".json":
+        document: dict[str, Any] = {
+            "portraits": [
+                {"name": score.name, "refused": score.refused, "figures": dict(score.figures)} for score in scores
+            ],
+            "summary": [
+                {
+                    "figure": row.figure,
+                    "count": row.count,
+                    "mean": row.mean,
+                    "median": row.median,
+                    "worst": row.worst,
+                    "share": row.share,
+                    "target": None if row.target is None else str(row.target),
+                    "met": row.met,
+                }
+                for row in summarise(scores)
+            ],
+        }
+        with replacing(path) as temporary:
+            temporary.write_text(json.dumps(document, indent=1, ensure_ascii=False), encoding="utf-8")
+    elif suffix == ".md":
+        with replacing(path) as temporary:
+            temporary.write_text("\n\n".join(_markdown(table) for table in tables(scores)) + "\n", encoding="utf-8")
+    else:
+        raise OutputError(f"cannot write {path}: scores are written as {', '.join(SUFFIXES)}")
+
+
+def read_scores(path: Path) -> list[PortraitScore]:
+    """Read what `write_scores` wrote.
+
+    Raises:
+        InputError: the file is missing or not of that form.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        if path.suffix.lower() == ".json":
+            return [
+                PortraitScore(
+                    item["name"], {key: float(value) for key, value in item["figures"].items()}, item["refused"]
+                )
+                for item in json.loads(text)["portraits"]
+            ]
+        scores = []
+        for line in csv.DictReader(text.splitlines()):
+            figures = {key: float(value) for key, value in line.items() if key not in ("portrait", "refused") and value}
+            scores.append(PortraitScore(line["portrait"], figures, line["refused"]))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path} holds no scores of `visavis portrait score` ({error})") from error
+    return scores
+
+
+def _markdown(table: Table) -> str:
+    lines = [f"| {table.title} | {' | '.join(table.columns)} |", "|---" * (len(table.columns) + 1) + "|"]
+    for name, cells in table.rows:
+        texts = []
+        for cell in cells:
+            value = f"**{cell.text}**" if cell.met is False else cell.text
+            texts.append(f"{value} ({cell.target})" if cell.target else value)
+        lines.append(f"| {name} | {' | '.join(texts)} |")
+    return "\n".join(lines)
