@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from visavis.assets import AssetStore
-from visavis.errors import ModelError
+from visavis.errors import ModelError, OutputError
 from visavis.faces import create_detector
 from visavis.faces.boxes import iou
 from visavis.faces.darknet import convert_darknet, darknet_to_onnx
@@ -292,8 +292,55 @@ def test_bad_weights_name_the_layer(tmp_path: Path) -> None:
     weights.write_bytes(broken)
     with pytest.raises(ModelError, match=r"layer 1 .*not finite"):
         read_weights(weights, network)
+    weights.write_bytes(b"[net]\nwidth=16\nheight=12\n" * 99)
+    with pytest.raises(ModelError, match=r"does not begin as Darknet weights do; expected those of net\.cfg"):
+        read_weights(weights, network)
     with pytest.raises(ModelError, match="cannot be read"):
         read_weights(tmp_path / "none.weights", network)
+
+
+def test_numbers_that_cannot_be_folded_name_the_layer(tmp_path: Path) -> None:
+    network, weights = small_network(tmp_path)
+    numbers = np.fromfile(weights, "<f4", offset=20)
+    header, kernels = weights.read_bytes()[:20], network.layers[0].kernels
+    assert kernels is not None
+    scales, variances = kernels.filters, 3 * kernels.filters
+    for place, value, told in (
+        (variances, -1.0, "layer 0 .*negative variances"),
+        (scales, 3e38, "layer 0 .*larger than 32 bits hold"),
+    ):
+        broken = numbers.copy()
+        broken[place] = value
+        if place == scales:
+            broken[variances] = 0.0
+        weights.write_bytes(header + broken.tobytes())
+        with pytest.raises(ModelError, match=told):
+            read_weights(weights, network)
+    # Of another network: the layer at which that shows, and both sizes.
+    weights.write_bytes(header + broken.tobytes() + bytes(40))
+    with pytest.raises(ModelError, match=rf"layer 0 .*holds {numbers.size + 10:,} .*net\.cfg needs {numbers.size:,}"):
+        read_weights(weights, network)
+
+
+def test_a_network_that_runs_away_names_the_layer(tmp_path: Path, astronaut: Image) -> None:
+    """Every weight is a number, but their products are not."""
+    network, weights = small_network(tmp_path)
+    numbers = np.fromfile(weights, "<f4", offset=20)
+    last = network.layers[16].kernels
+    assert last is not None
+    numbers[-last.count :] = 3e38
+    weights.write_bytes(weights.read_bytes()[:20] + numbers.tobytes())
+    with pytest.raises(ModelError, match=r"layer 17 \(\[yolo\], line \d+\) gave numbers that are not finite; expected"):
+        create_detector("yolov3", assets=AssetStore(), model=weights).detect(astronaut)
+
+
+def test_files_are_known_by_their_endings(tmp_path: Path, astronaut: Image) -> None:
+    _, weights = small_network(tmp_path)
+    with pytest.raises(OutputError, match=r"does not end in \.onnx"):
+        convert_darknet(tmp_path / "net.cfg", weights, tmp_path / "net.bin")
+    assert not (tmp_path / "net.bin").exists()
+    with pytest.raises(ModelError, match=r"expected a \.cfg, a \.weights or an \.onnx"):
+        create_detector("yolov3", assets=AssetStore(), model=Path(__file__)).detect(astronaut)
 
 
 def test_outputs_that_are_not_finite_name_the_layer() -> None:

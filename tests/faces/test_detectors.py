@@ -117,6 +117,8 @@ def test_unknown_names_and_settings_are_refused(assets: AssetStore) -> None:
         create_detector("haar", assets=assets)
     with pytest.raises(ConfigError, match="min_score"):
         create_detector("yunet", assets=assets, min_score=1.5)
+    with pytest.raises(ModelError, match=r"no model nowhere\.onnx for yunet"):
+        create_detector("yunet", assets=assets, model=Path("nowhere.onnx"))
     with pytest.raises(ConfigError, match="max_side"):
         create_detector("yunet", assets=assets, max_side=3)
 

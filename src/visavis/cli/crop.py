@@ -48,6 +48,11 @@ class Finding(StrEnum):
     CENTERFACE = "centerface"
     YOLOV3 = "yolov3"
 
+    def check_model(self, model: Path | None) -> None:
+        """Raise ConfigError when a model is given for the cascade, whose models belong together."""
+        if self is Finding.CASCADE and model is not None:
+            raise ConfigError("--model needs a --detector that it is for")
+
 
 class Aligning(StrEnum):
     """How crops are turned."""
@@ -211,6 +216,7 @@ def _cropper(
     from visavis.faces import FaceFinder, create_detector
     from visavis.faces.cropper import Cropper, Finder
 
+    detector.check_model(model)
     assets = AssetStore()
     finder = stack.enter_context(FaceFinder(assets, require_landmarks=False, rotate=rotate))
     find: Finder = finder.find
@@ -218,8 +224,6 @@ def _cropper(
         chosen = create_detector(detector.value, assets=assets, model=model)
         stack.callback(chosen.close)
         find = chosen.detect
-    elif model is not None:
-        raise ConfigError("--model needs a --detector that it is for")
     return Cropper(find, spec, finder.landmarks_on, min_size=smallest, min_sharpness=dullest)
 
 

@@ -62,7 +62,11 @@ def detect(
     if as_json:
         typer.echo(json.dumps([_plain(face) for face in faces], indent=1))
         return
-    table = Table("x0", "y0", "x1", "y1", "score", "keypoints", "landmarks", title=f"{len(faces)} faces in {picture}")
+    count = f"{len(faces)} {'face' if len(faces) == 1 else 'faces'} in {picture}"
+    results_console().print(count, highlight=False, markup=False, soft_wrap=True)
+    if not faces:
+        return
+    table = Table("x0", "y0", "x1", "y1", "score", "keypoints", "landmarks")
     for face in faces:
         given = ("yes" if part is not None else "no" for part in (face.keypoints, face.landmarks))
         table.add_row(*(f"{value:.1f}" for value in face.box), f"{face.score:.3f}", *given)
@@ -140,6 +144,7 @@ def _finder(
     from visavis.assets import AssetStore
     from visavis.faces import FaceFinder, create_detector
 
+    detector.check_model(model)
     assets = AssetStore()
     if detector is Finding.CASCADE:
         # The cascade's own thresholds belong to it: below them it would not be the cascade that is used elsewhere.

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from visavis.errors import ModelError
+from visavis.errors import ModelError, OutputError
 from visavis.faces.darknet_cfg import Layer, Network, read_cfg
 from visavis.faces.darknet_weights import read_weights
 from visavis.files import replacing
@@ -40,7 +40,7 @@ def convert_darknet(
 
     Args:
         cfg, weights: Darknet's files.
-        out: the ONNX file to write.
+        out: the ONNX file to write; its name ends in `.onnx`, by which detectors know it.
         width, height: size of the picture that the network takes, in pixels, in place of the cfg's own.
 
     >>> convert_darknet("yolov3-face.cfg", "yolov3-wider_16000.weights", "face.onnx")  # doctest: +SKIP
@@ -50,8 +50,10 @@ def convert_darknet(
 
     Raises:
         ModelError: as for `read_cfg` and `read_weights`.
-        OutputError: `out` cannot be written.
+        OutputError: `out` does not end in `.onnx`, or cannot be written.
     """
+    if Path(out).suffix.lower() != ".onnx":
+        raise OutputError(f"{out} does not end in .onnx; expected a name such as face.onnx")
     network = read_cfg(cfg, width=width, height=height)
     model = darknet_to_onnx(network, read_weights(weights, network))
     with replacing(out) as temporary, Path(temporary).open("wb") as file:

@@ -46,7 +46,14 @@ def read_weights(path: str | os.PathLike[str], network: Network) -> dict[int, tu
             )
         block = np.asarray(numbers[place : place + kernels.count], np.float32)
         place += kernels.count
-        result[layer.index] = _fold(layer, kernels, block)
+        try:
+            result[layer.index] = _fold(layer, kernels, block)
+        except ModelError as error:
+            if numbers.size == network.parameter_count:
+                raise
+            raise ModelError(
+                f"{error}; {path} holds {numbers.size:,} numbers, {network.name} needs {network.parameter_count:,}"
+            ) from None
     if place != numbers.size:
         raise ModelError(
             f"{path} goes on for {numbers.size - place:,} numbers after the last layer; {network.name} needs "
@@ -66,10 +73,12 @@ def _open_numbers(path: Path, network: Network) -> Float32:
         major, minor = int(version[0]), int(version[1])
         header = 20 if major * 10 + minor >= 2 and major < 1000 and minor < 1000 else 16
         body = path.stat().st_size - header
-        if body < 4 or body % 4 or not 0 <= major < 1000 or not 0 <= minor < 1000:
+        if not 0 <= major < 1000 or not 0 <= minor < 1000:
+            raise ModelError(f"{path} does not begin as Darknet weights do; expected those of {network.name}")
+        if body < 4 or body % 4:
             raise ModelError(
-                f"{path} is no whole Darknet weights file (version {major}.{minor}, {body:,} bytes after the header); "
-                f"expected {network.parameter_count * 4:,} bytes for {network.name}"
+                f"{path} is no whole Darknet weights file ({body:,} bytes after the header); expected "
+                f"{network.parameter_count * 4:,} bytes for {network.name}"
             )
         return np.memmap(path, "<f4", "r", offset=header, shape=(body // 4,))
     except OSError as error:
@@ -90,10 +99,15 @@ def _fold(layer: Layer, kernels: Kernels, block: Float32) -> tuple[Float32, Floa
             f"{layer} has negative variances ({variances.min():g}); expected none: the weights are of another network"
         )
     factor = scales.astype(np.float64) / np.sqrt(variances.astype(np.float64) + 1e-6)
-    return (
-        (weights * factor[:, None, None, None]).astype(np.float32),
-        (biases - means * factor).astype(np.float32),
-    )
+    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is told below
+        folded = (weights * factor[:, None, None, None]).astype(np.float32)
+        shifted = (biases - means * factor).astype(np.float32)
+    if not (np.isfinite(folded).all() and np.isfinite(shifted).all()):
+        raise ModelError(
+            f"{layer} has scales and variances that make its weights larger than 32 bits hold; expected finite ones: "
+            "the file is damaged or of another network"
+        )
+    return folded, shifted
 
 
 def write_random_weights(path: str | os.PathLike[str], network: Network, *, seed: int = 0) -> None:

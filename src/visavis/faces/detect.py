@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, Protocol, runtime_checkable
 
 from visavis.assets import AssetStore
-from visavis.errors import ConfigError
+from visavis.errors import ConfigError, ModelError
 from visavis.types import Face, Image
 
 __all__ = ["DETECTORS", "Detector", "check_image", "create_detector"]
@@ -107,6 +107,7 @@ def create_detector(
 
     Raises:
         ConfigError: no detector has this name, or `min_score` or `max_side` is out of range.
+        ModelError: `model` is no file.
     """
     factory = DETECTORS.get(name)
     if factory is None:
@@ -115,4 +116,6 @@ def create_detector(
         raise ConfigError(f"a detector's min_score must lie in [0, 1], not {min_score}")
     if max_side is not None and max_side < 32:
         raise ConfigError(f"a detector's max_side must be at least 32 pixels, not {max_side}")
+    if model is not None and not model.is_file():
+        raise ModelError(f"there is no model {model} for {name}; expected a file, or none for the detector's own")
     return factory(assets, min_score, max_side, model)

@@ -120,7 +120,10 @@ class _Net:
 
 
 def _open(assets: AssetStore, model: Path | None) -> _Net:
-    if model is not None and model.suffix == ".onnx":
+    kind = model.suffix.lower() if model else ".cfg"
+    if kind not in (".cfg", ".weights", ".onnx"):
+        raise ModelError(f"{model} is no model for yolov3; expected a .cfg, a .weights or an .onnx")
+    if model is not None and kind == ".onnx":
         session = open_session(model, name="YOLOv3")
     else:
         cfg = model.with_suffix(".cfg") if model else assets.path("yolov3-face-cfg")
