@@ -70,7 +70,7 @@ def test_targets_bear_the_names_of_the_blendshapes(data: bytes) -> None:
     assert portrait["weights"] == [0] * len(TARGETS)
     assert all(len(primitive["targets"]) == len(TARGETS) for primitive in portrait["primitives"])
     names = [model.document["materials"][primitive["material"]]["name"] for primitive in portrait["primitives"]]
-    assert names.count("painting") == 3  # the face and two lips
+    assert names.count("painting") == 4  # the face, two lips, and what breathes
     assert {"cavity", "jaw", "irisLeft", "irisRight"} <= set(names)
 
 

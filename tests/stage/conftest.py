@@ -107,6 +107,7 @@ def show_expression(page: Page, expression: Expression) -> Image:
             "weights": expression.weights.tolist(),
             "gaze": expression.gaze.tolist(),
             "sway": expression.sway.tolist(),
+            "breath": expression.breath,
         },
     )
     return canvas_pixels(page)

@@ -59,6 +59,9 @@ EXPRESSIONS: Final[Mapping[str, Expression]] = {
         {"mouthSmileLeft": 0.8, "eyeBlinkLeft": 0.7, "browOuterUpRight": 0.8, "mouthLeft": 0.3}
     ),
     "sway": Expression.from_mapping(both(eyeWide_=0.8, jawOpen=0.3, browInnerUp=0.8), sway=(4, -3, 2)),
+    "a turn beyond what the paint bears": Expression.from_mapping({}, sway=(-20, 15, 10)),
+    "breath": Expression.from_mapping({}, breath=1.0),
+    "alive": Expression.from_mapping(both(mouthSmile_=0.3, eyeBlink_=0.4), gaze=(0.05, 0), sway=(1, 0, -1), breath=0.6),
 }
 
 
@@ -90,27 +93,36 @@ def difference(one: Image, other: Image) -> float:
     return float(np.abs(one.astype(np.int16) - other).mean())
 
 
-def outside(rig: Rig, picture: Image) -> Image:
-    """A picture with black where the rig may move it."""
-    x0, y0, x1, y1 = rig.grid.box
+def outside(rig: Rig, picture: Image, *, breathing: bool = False) -> Image:
+    """A picture with black where the rig may move it, breathing or not."""
     rest = picture.copy()
-    rest[y0:y1, x0:x1] = 0
+    for x0, y0, x1, y1 in (rig.grid.box, rig.body.grid.box)[: 2 if breathing else 1]:
+        rest[y0:y1, x0:x1] = 0
     return rest
+
+
+def body_of(rig: Rig, picture: Image) -> Image:
+    """The part of a picture that breathes."""
+    x0, y0, x1, y1 = rig.body.grid.box
+    return picture[y0:y1, x0:x1]
 
 
 def assert_draws_the_same(rig: Rig, page: Page) -> None:
     renderer = MeshRenderer(rig)
-    still = outside(rig, rig.painting)
     differences, moved = {}, {}
     for name, expression in EXPRESSIONS.items():
         drawn = show_expression(page, expression)
         assert drawn.shape == rig.painting.shape
-        np.testing.assert_array_equal(outside(rig, drawn), still, err_msg=f"outside of the face, {name}")
+        breathes = expression.breath > 0
+        np.testing.assert_array_equal(
+            outside(rig, drawn, breathing=breathes), outside(rig, rig.painting, breathing=breathes), err_msg=name
+        )
         if name == "rest":
             np.testing.assert_array_equal(drawn, rig.painting, err_msg="at rest")
             continue
         wanted = renderer.render(expression)
         differences[name] = difference(face_of(rig, drawn), face_of(rig, wanted))
+        differences[f"{name}, body"] = difference(body_of(rig, drawn), body_of(rig, wanted))
         moved[name] = difference(face_of(rig, rig.painting), face_of(rig, drawn))
     assert max(differences.values()) < TOLERANCE, differences
     assert min(moved.values()) > 0.02, moved

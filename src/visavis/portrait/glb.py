@@ -4,9 +4,10 @@
 
 One mesh, `Portrait`, has a primitive for each layer of the rig, from the back: the cavity of the mouth with the upper
 teeth, lower teeth and tongue, the eyeballs, the irises, the face (cut open between the lids), the lower and the upper
-lip. All share the targets: the 51 blendshapes that move something, then one degree of `swayYaw`, `swayPitch` and
-`swayRoll`. The whole painting hangs behind as a second mesh. The painting is 1 unit high, its middle at the origin, x
-to the right, y up, z towards the viewer; materials are unlit, since a painting brings its own light.
+lip, and, behind them all, the part of the painting that breathes. All share the targets: the 51 blendshapes that move
+something, one degree of `swayYaw`, `swayPitch` and `swayRoll`, and `breath`. The whole painting hangs behind as a
+second mesh. The painting is 1 unit high, its middle at the origin, x to the right, y up, z towards the viewer;
+materials are unlit, since a painting brings its own light.
 
 Morph targets add up linearly, so this form has no creases, and lids that two blendshapes move at once move by the sum.
 
@@ -36,11 +37,11 @@ __all__ = ["TARGETS", "export_glb", "write_glb"]
 
 Array = NDArray[np.float64]
 
-#: Names of the morph targets, in order: the blendshapes without `_neutral`, which moves nothing, then the sways.
-TARGETS: Final = (*BLENDSHAPES[1:], "swayYaw", "swayPitch", "swayRoll")
+#: Names of the morph targets, in order: the blendshapes without `_neutral`, which moves nothing, then sways and breath.
+TARGETS: Final = (*BLENDSHAPES[1:], "swayYaw", "swayPitch", "swayRoll", "breath")
 
 #: Distances of the layers from the painting's plane, in painting heights.
-_BEHIND: Final = {"painting": -0.008, "inside": -0.004, "white": -0.004, "jaw": -0.003, "iris": -0.003}
+_BEHIND: Final = {"painting": -0.008, "body": -0.006, "inside": -0.004, "white": -0.004, "jaw": -0.003, "iris": -0.003}
 _IN_FRONT: Final = {"face": 0.0, "lower": 0.0004, "upper": 0.0008, "lid": 0.0004}
 #: Movements of less than this many pixels are left out.
 _LEAST_PX: Final = 0.01
@@ -114,6 +115,8 @@ class _Export:
         for layer, fields, side in (("lower", mouth.lower, 1.0), ("upper", mouth.upper, -1.0)):
             primitives.append(self.primitive(_lip(rig, fields, side), painting, _IN_FRONT[layer], everything))
 
+        primitives.append(self.primitive(_body(rig), painting, _BEHIND["body"], everything))
+
         back = self.primitive(_sheet(everything), painting, _BEHIND["painting"], everything, still=True)
         document = {
             "asset": {"version": "2.0", "generator": "Visavis"},
@@ -126,7 +129,7 @@ class _Export:
                 {
                     "name": "Portrait",
                     "primitives": primitives,
-                    "weights": [float(weight) for weight in motion_weights(expression)[1:]],
+                    "weights": [float(weight) for weight in motion_weights(expression, rig.largest_sway)[1:]],
                     "extras": {"targetNames": list(TARGETS)},
                 },
             ],
@@ -348,6 +351,14 @@ def _sheet(box: tuple[int, int, int, int]) -> CutMesh:
     mesh = grid_mesh(Grid(0, 0, 1, 2, 2), np.zeros((MOTIONS, 2, 2, 2), np.float32))
     x0, y0, x1, y1 = box
     return CutMesh(mesh.places * (x1 - x0, y1 - y0) + (x0, y0), mesh.moves, mesh.triangles)
+
+
+def _body(rig: Rig) -> CutMesh:
+    """What moves with the breath, beyond the face; the last motion."""
+    grid = rig.body.grid
+    moves = np.zeros((MOTIONS, grid.rows, grid.columns, 2), np.float32)
+    moves[-1] = rig.body.field
+    return grid_mesh(grid, moves)
 
 
 def _touching(mesh: CutMesh, corners: NDArray[np.bool_]) -> NDArray[np.bool_]:

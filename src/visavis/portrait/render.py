@@ -53,9 +53,11 @@ class MeshRenderer:
         picture = rig.painting.copy()
         if expression.is_neutral:
             return picture
-        weights = motion_weights(expression)
+        weights = motion_weights(expression, rig.largest_sway)
         displacement = _combined(rig.fields, weights)
         lit = self._crease(weights)
+        if expression.breath:
+            self._draw_body(picture, expression.breath)
         # Where the paint comes from, at every node; those that do not move are left out of the work.
         back = np.zeros_like(displacement)
         moving = _moving_part(displacement)
@@ -67,6 +69,20 @@ class MeshRenderer:
         self._draw_eyes(picture, lit, (displacement, back), weights, expression.gaze)
         self._draw_mouth(picture, lit, weights)
         return picture
+
+    def _draw_body(self, picture: Image, breath: float) -> None:
+        """Draw what breathes around the face; the face itself is drawn over it."""
+        import cv2
+
+        grid, displacement = self.rig.body.grid, self.rig.body.field * np.float32(breath)
+        moving = _moving_part(displacement)
+        if moving is None:
+            return
+        x0, y0, x1, y1 = grid.crop(*moving).box
+        source_x, source_y = _pixel_map(invert(displacement[moving], grid.step), grid.step, (x0, y0))
+        picture[y0:y1, x0:x1] = cv2.remap(
+            self.rig.painting, source_x, source_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+        )
 
     def _crease(self, weights: Float32) -> Image:
         """The painting with its creases, before anything moves."""

@@ -4,7 +4,7 @@
     rig = make_rig(painting, face)
 
 Every motion is a field over a regular grid in the painting's own pixels and pose. The first 52 motions are the
-blendshapes; three more turn the head (yaw, pitch, roll, for one degree each).
+blendshapes; three more turn the head (yaw, pitch, roll, for one degree each), and the last is a full breath.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from visavis.errors import RigError
 from visavis.portrait.basis import Basis, load_basis
+from visavis.portrait.breath import Body, breath_field, make_body
 from visavis.portrait.creases import Creases, make_creases
 from visavis.portrait.eyes import Eye, make_eye
 from visavis.portrait.fields import Grid, side_of, thin_plate_operator
@@ -33,14 +34,21 @@ from visavis.portrait.topology import (
     MESH_POINTS,
     RIGID,
 )
+from visavis.portrait.turn import bounded_sway, largest_sway, sway_fields
 from visavis.types import BLENDSHAPES, Expression, Face, Float32, Image
 
 __all__ = ["MOTIONS", "Rig", "make_rig", "motion_weights"]
 
 Array = NDArray[np.float64]
 
-#: Motions of a rig: the blendshapes, then one degree of yaw, pitch and roll.
-MOTIONS: Final = len(BLENDSHAPES) + 3
+#: Motions of a rig: the blendshapes, then one degree of yaw, pitch and roll, then a full breath.
+MOTIONS: Final = len(BLENDSHAPES) + 4
+_SWAY: Final = slice(len(BLENDSHAPES), len(BLENDSHAPES) + 3)
+_PITCH: Final = len(BLENDSHAPES) + 1
+_BREATH: Final = len(BLENDSHAPES) + 3
+_HEAD: Final = slice(len(BLENDSHAPES), MOTIONS)
+#: A full breath tips the head back by this, in degrees of pitch.
+_BREATH_PITCH: Final = 0.25
 #: Nodes of the grid over one face width.
 _NODES_PER_FACE: Final = 84
 #: Motion fades out from the outline of the face to this distance, in face widths; beyond it no pixel ever changes.
@@ -72,7 +80,9 @@ class Rig:
         face_width: distance between the outlines of the cheeks in pixels, along the head.
         yaw, pitch, roll: how the head is painted, in degrees; yaw to the subject's left, pitch up.
         grid: where the fields are sampled.
-        fields: (55, rows, columns, 2) float32, displacement in pixels of each motion at weight 1.
+        fields: (56, rows, columns, 2) float32, displacement in pixels of each motion at weight 1.
+        largest_sway: (3,) float32, degrees of yaw, pitch and roll that the paint bears; see `bounded_sway`.
+        body: the breath beyond the grid.
         mouth: the cut between the lips and what lies behind it.
         eyes: the subject's right eye, then the left.
         creases: folds of the skin.
@@ -86,6 +96,8 @@ class Rig:
     roll: float
     grid: Grid
     fields: Float32
+    largest_sway: Float32
+    body: Body
     mouth: Mouth
     eyes: tuple[Eye, Eye]
     creases: Creases
@@ -95,6 +107,7 @@ class Rig:
         """Bytes of all arrays but the painting itself."""
         arrays: list[NDArray[Any]] = [
             self.fields,
+            self.body.field,
             self.mouth.upper,
             self.mouth.lower,
             self.mouth.inside,
@@ -105,9 +118,10 @@ class Rig:
         return sum(array.nbytes for array in arrays)
 
 
-def motion_weights(expression: Expression) -> Float32:
-    """The weights of a rig's motions, (55,) float32; `_neutral` moves nothing."""
-    weights = np.concatenate([expression.weights, expression.sway]).astype(np.float32)
+def motion_weights(expression: Expression, largest_sway: Float32 | None = None) -> Float32:
+    """The weights of a rig's motions, (56,) float32; `_neutral` moves nothing, and the sway keeps to `largest_sway`."""
+    sway = expression.sway if largest_sway is None else bounded_sway(expression.sway, largest_sway)
+    weights = np.concatenate([expression.weights, sway, [expression.breath]]).astype(np.float32)
     weights[0] = 0
     return weights
 
@@ -146,6 +160,21 @@ def make_rig(painting: Image, face: Face, *, basis: Basis | None = None) -> Rig:
     grid = _grid_around(points, face_width, painting.shape)
     line, gap = find_lip_line(painting, points)
     fields = _face_fields(points, moved, grid, line, face_width)
+    outline = points[list(FACE_OVAL)]
+    fields[_SWAY] = sway_fields(
+        upright,
+        basis.normals.astype(np.float64) @ rotation.T,
+        rotation,
+        grid,
+        _fade(points, grid, face_width),
+        still=_still(points, face_width),
+        face_width=face_width,
+    )
+    fields[_BREATH] = breath_field(outline, face_width, grid.nodes().astype(np.float64), painting.shape)
+    fields[_BREATH] += _BREATH_PITCH * fields[_PITCH]
+    # Bones go with head and breath as the paint over them does.
+    column, row = np.rint((points - (grid.x0, grid.y0)) / grid.step).astype(int).T
+    moved[_HEAD] = fields[_HEAD][:, np.clip(row, 0, grid.rows - 1), np.clip(column, 0, grid.columns - 1)]
     mouth_rows, mouth_columns = grid.part(mouth_box(points))
     mouth_grid = grid.crop(mouth_rows, mouth_columns)
     upper, lower = _lip_fields(points, moved, mouth_grid, line, fields[:, mouth_rows, mouth_columns], face_width)
@@ -175,6 +204,8 @@ def make_rig(painting: Image, face: Face, *, basis: Basis | None = None) -> Rig:
         roll=roll,
         grid=grid,
         fields=fields.astype(np.float32),
+        largest_sway=largest_sway(fields[_SWAY], grid.step),
+        body=make_body(outline, face_width, grid, painting.shape),
         mouth=mouth,
         eyes=(
             make_eye(painting, points, "Right", basis, rotation, MOTIONS),
@@ -194,14 +225,14 @@ def _angles(rotation: Array) -> tuple[float, float, float]:
 
 
 def _bone(moved: Array, motions: tuple[int, ...], point: int) -> Float32:
-    """How a bone moves, (55, 2): as the skin over it does, but for the motions that move the skin alone."""
+    """How a bone moves, (56, 2): as the skin over it does, but for the motions that move the skin alone."""
     table = np.zeros((len(moved), 2), np.float32)
     table[list(motions)] = moved[list(motions), point]
     return table
 
 
 def _project(basis: Basis, rotation: Array, scale: float, upright: Array) -> Array:
-    """What each motion does to the mesh as painted, (55, 478, 2) pixels with y down."""
+    """What each blendshape does to the mesh as painted, (56, 478, 2) pixels with y down; 0 for other motions."""
     moved = np.zeros((MOTIONS, len(upright), 2))
     deltas = basis.deltas.astype(np.float64) @ rotation.T * scale
     # Skin that is turned away is not seen to move: its paint is the outline of the face. The jaw moves as a whole.
@@ -210,12 +241,6 @@ def _project(basis: Basis, rotation: Array, scale: float, upright: Array) -> Arr
     moved[: len(BLENDSHAPES)] = deltas[:, :, :2] * seen[:, :, None]
     # Lids are turned over to the eyes; what is left of these motions would drag the brow about.
     moved[list(_LID_MOTIONS)] = 0
-    # The head turns about a point behind the middle of the face, as it does on its neck.
-    centre = upright[:MESH_POINTS].mean(axis=0) - rotation[:, 2] * 0.35 * scale * basis.width
-    relative = upright - centre
-    degree = np.pi / 180
-    for index, axis in enumerate((rotation[:, 1], -rotation[:, 0], -rotation[:, 2])):
-        moved[len(BLENDSHAPES) + index] = degree * np.cross(axis, relative)[:, :2]
     moved[:, :, 1] *= -1
     return moved
 
@@ -232,15 +257,12 @@ def _grid_around(points: Array, face_width: float, shape: tuple[int, ...]) -> Gr
 
 
 def _face_fields(points: Array, moved: Array, grid: Grid, line: Float32, face_width: float) -> Array:
-    """The motions of the whole face, (55, rows, columns, 2): smooth but for a jump across the lips.
+    """The motions of the whole face, (56, rows, columns, 2): smooth but for a jump across the lips.
 
     Each node blends the field as the points without the lower lip give it, and without the upper one, by its side.
     """
     nodes = grid.nodes().reshape(-1, 2).astype(np.float64)
-    centre = points[:MESH_POINTS].mean(axis=0)
-    radius = np.linalg.norm(points[list(FACE_OVAL)] - centre, axis=1).max() + 0.45 * face_width
-    angles = np.linspace(0, 2 * np.pi, 24, endpoint=False)
-    still = centre + radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    still = _still(points, face_width)
     skin = [point for point in range(MESH_POINTS) if point not in _LID_POINTS]
     upper, lower = (
         _spread(points, moved, [point for point in skin if point not in other], nodes, face_width, still=still)
@@ -251,10 +273,18 @@ def _face_fields(points: Array, moved: Array, grid: Grid, line: Float32, face_wi
     return np.asarray(fields * _fade(points, grid, face_width)[None, :, :, None])
 
 
+def _still(points: Array, face_width: float) -> Array:
+    """Places in a ring around the face that never move, (24, 2)."""
+    centre = points[:MESH_POINTS].mean(axis=0)
+    radius = np.linalg.norm(points[list(FACE_OVAL)] - centre, axis=1).max() + 0.45 * face_width
+    angles = np.linspace(0, 2 * np.pi, 24, endpoint=False)
+    return np.asarray(centre + radius * np.stack([np.cos(angles), np.sin(angles)], axis=1))
+
+
 def _lip_fields(
     points: Array, moved: Array, grid: Grid, line: Float32, base: Array, face_width: float
 ) -> tuple[Array, Array]:
-    """The motions of the upper and of the lower layer of the mouth, (55, rows, columns, 2) each.
+    """The motions of the upper and of the lower layer of the mouth, (56, rows, columns, 2) each.
 
     Each layer knows only the points on its own side of the lips, so that it goes on smoothly across the cut and no
     place is reached from two sides; beyond the corners, and towards the borders, it is the field of the whole face.
@@ -271,14 +301,17 @@ def _lip_fields(
     layers = []
     for members in (above, below):
         field = _spread(points, moved, sorted(members), nodes, face_width).reshape(base.shape)
-        layers.append(base + (field - base) * share)
+        layer = base + (field - base) * share
+        # Head and breath carry both lips alike.
+        layer[_HEAD] = base[_HEAD]
+        layers.append(layer)
     return layers[0], layers[1]
 
 
 def _spread(
     points: Array, moved: Array, members: list[int], nodes: Array, face_width: float, *, still: Array | None = None
 ) -> Array:
-    """Carry the motions of some points of the mesh to `nodes`, (55, N, 2); `still` are places that never move."""
+    """Carry the motions of some points of the mesh to `nodes`, (56, N, 2); `still` are places that never move."""
     members = _apart(points, members, 0.004 * face_width)
     values = moved[:, members].transpose(1, 0, 2).reshape(len(members), -1)
     centres = points[members]
@@ -317,11 +350,6 @@ def _near_cut(line: Float32, grid: Grid) -> Array:
 def _smooth_step(t: Array) -> Array:
     t = np.clip(t, 0, 1)
     return np.asarray(t * t * (3 - 2 * t))
-
-
-def _sharpen(side: Array) -> Array:
-    """Let each side be wholly itself well before the cut is reached."""
-    return _smooth_step((side - 0.15) / 0.7)
 
 
 def _apart(points: Array, members: list[int], distance: float) -> list[int]:

@@ -51,6 +51,8 @@ def export_web_rig(rig: Rig, *, title: str = "") -> dict[str, bytes]:
     steps = (1 / scales).astype(np.float32)
     arrays = _Arrays()
     arrays.add("fields", _quantised(rig.fields, steps))
+    body_scale = max(float(np.abs(rig.body.field).max()) / 32767, 1e-9)
+    arrays.add("body", _quantised(rig.body.field[None], np.array([1 / body_scale], np.float32)))
     lips = np.stack([rig.mouth.lower, rig.mouth.upper], axis=1)
     arrays.add("lips", _quantised(lips, steps))
     arrays.add("lip_masks", np.stack([rig.mouth.lower_mask, rig.mouth.upper_mask], axis=2))
@@ -74,10 +76,12 @@ def export_web_rig(rig: Rig, *, title: str = "") -> dict[str, bytes]:
         "focus": _numbers(centre),
         "painting": "painting.png",
         "blendshapes": list(BLENDSHAPES),
-        "motions": [*BLENDSHAPES, "swayYaw", "swayPitch", "swayRoll"],
+        "motions": [*BLENDSHAPES, "swayYaw", "swayPitch", "swayRoll", "breath"],
         "face_width": _number(rig.face_width),
         "grid": _grid(rig.grid),
         "field_scales": _numbers(scales),
+        "largest_sway": _numbers(rig.largest_sway),
+        "body": {"grid": _grid(rig.body.grid), "scale": _number(body_scale)},
         "mouth": {
             "grid": _grid(rig.mouth.grid),
             "skull": _numbers(rig.mouth.skull),
@@ -115,7 +119,7 @@ class _Arrays:
 
 
 def _scales(rig: Rig) -> Float32:
-    """Pixels for one unit of each motion's 16-bit numbers, (55,)."""
+    """Pixels for one unit of each motion's 16-bit numbers, (56,)."""
     count = len(rig.fields)
     every = (rig.fields, rig.mouth.lower, rig.mouth.upper)
     largest = np.max([np.abs(fields).reshape(count, -1).max(axis=1) for fields in every], axis=0)

@@ -53,6 +53,7 @@ def encode_state(snapshot: Snapshot, state: StageState, *, number: int) -> str:
         "ft": round(snapshot.frame_time_s, 4),
         **_expression(snapshot.answer),
         "people": len(snapshot.readings),
+        "attract": snapshot.attract,
         "mode": state.mode,
         "rig": state.rig,
         "source": {
@@ -68,11 +69,12 @@ def encode_state(snapshot: Snapshot, state: StageState, *, number: int) -> str:
 
 
 def _expression(expression: Expression) -> dict[str, object]:
-    # `tolist` and `round` on 57 numbers take some 15 microseconds; a zero is sent as `0`.
+    # `tolist` and `round` on 58 numbers take some 15 microseconds; a zero is sent as `0`.
     return {
         "w": [round(value, 4) or 0 for value in expression.weights.tolist()],
         "g": [round(value, 4) or 0 for value in expression.gaze.tolist()],
         "s": [round(value, 3) or 0 for value in expression.sway.tolist()],
+        "b": round(expression.breath, 4) or 0,
     }
 
 

@@ -82,6 +82,7 @@ class Expression:
         gaze: (2,) float32 in [-1, 1]: where the eyes turn, x to the subject's left, y up; (0, 0) is as painted.
         sway: (3,) float32, degrees: head yaw (to the subject's left), pitch (up), roll (towards the subject's left
             shoulder).
+        breath: how far the chest is filled, in [0, 1]; 0 is as painted. It alone may move what lies far from the face.
 
     >>> smile = Expression.from_mapping({"mouthSmileLeft": 0.8, "mouthSmileRight": 0.8})
     >>> round(smile["mouthSmileLeft"], 3)
@@ -94,6 +95,7 @@ class Expression:
     weights: Float32 = field(default_factory=lambda: np.zeros(len(BLENDSHAPES), np.float32))
     gaze: Float32 = field(default_factory=lambda: np.zeros(2, np.float32))
     sway: Float32 = field(default_factory=lambda: np.zeros(3, np.float32))
+    breath: float = 0.0
 
     def __post_init__(self) -> None:
         check_array("Expression.weights", self.weights, (len(BLENDSHAPES),), np.float32)
@@ -105,6 +107,8 @@ class Expression:
             raise ValueError(f"Expression.weights must lie in [0, 1], not {self.weights.min()}..{self.weights.max()}")
         if np.abs(self.gaze).max() > 1:
             raise ValueError(f"Expression.gaze must lie in [-1, 1], not {self.gaze}")
+        if not 0 <= self.breath <= 1:
+            raise ValueError(f"Expression.breath must lie in [0, 1], not {self.breath}")
 
     @classmethod
     def from_mapping(
@@ -113,6 +117,7 @@ class Expression:
         *,
         gaze: tuple[float, float] = (0.0, 0.0),
         sway: tuple[float, float, float] = (0.0, 0.0, 0.0),
+        breath: float = 0.0,
     ) -> Expression:
         """Build from weights by blendshape name; names left out are 0.
 
@@ -125,7 +130,7 @@ class Expression:
         values = np.zeros(len(BLENDSHAPES), np.float32)
         for name, weight in weights.items():
             values[BLENDSHAPE_INDEX[name]] = weight
-        return cls(values, np.array(gaze, np.float32), np.array(sway, np.float32))
+        return cls(values, np.array(gaze, np.float32), np.array(sway, np.float32), breath)
 
     def __getitem__(self, name: str) -> float:
         """The weight of one blendshape."""
@@ -137,8 +142,8 @@ class Expression:
 
     @property
     def is_neutral(self) -> bool:
-        """True when nothing moves: all weights, gaze and sway are zero."""
-        return not (self.weights[1:].any() or self.gaze.any() or self.sway.any())
+        """True when nothing moves: all weights, gaze, sway and breath are zero."""
+        return not (self.weights[1:].any() or self.gaze.any() or self.sway.any() or self.breath)
 
     def mix(self, other: Expression, amount: float) -> Expression:
         """Blend linearly: `amount` 0 gives this expression, 1 gives `other`."""
@@ -148,8 +153,9 @@ class Expression:
             np.clip(self.weights * keep + other.weights * take, 0, 1),
             np.clip(self.gaze * keep + other.gaze * take, -1, 1),
             self.sway * keep + other.sway * take,
+            float(min(max(self.breath * (1 - amount) + other.breath * amount, 0.0), 1.0)),
         )
 
     def scaled(self, amount: float) -> Expression:
-        """All weights, gaze and sway times `amount` in [0, 1]."""
+        """All weights, gaze, sway and breath times `amount` in [0, 1]."""
         return Expression().mix(self, amount)

@@ -46,6 +46,7 @@ class Snapshot:
         readings: everyone seen, in the order of their boxes from left to right.
         lead: the spectator whom the portrait answers, or None when nobody is there.
         answer: what the portrait plays.
+        attract: True while nobody has been there for some time, and the portrait lives by itself.
     """
 
     time_s: float
@@ -54,3 +55,4 @@ class Snapshot:
     readings: tuple[Reading, ...] = ()
     lead: Reading | None = None
     answer: Expression = field(default_factory=Expression)
+    attract: bool = False

@@ -10,7 +10,7 @@ import { Portrait } from "./portrait.js";
 import { TEXTS, chooseLanguage, describeSource } from "./texts.js";
 
 const WEIGHTS = 52;
-const NUMBERS = WEIGHTS + 5;
+const NUMBERS = WEIGHTS + 6; // weights, gaze, sway, breath
 const ATTRACT_AFTER_S = 2.5;
 const HAND_AWAY_MS = 3000;
 const LARGEST_SIDE = 4096;
@@ -103,7 +103,8 @@ function draw(values) {
   let same = !resized;
   for (let i = 0; same && i < NUMBERS; i++) same = values[i] === shown[i];
   if (same) return;
-  portrait.draw(values.subarray(0, WEIGHTS), values.subarray(WEIGHTS, WEIGHTS + 2), values.subarray(WEIGHTS + 2, NUMBERS));
+  const [gaze, sway] = [values.subarray(WEIGHTS, WEIGHTS + 2), values.subarray(WEIGHTS + 2, WEIGHTS + 5)];
+  portrait.draw(values.subarray(0, WEIGHTS), gaze, sway, values[NUMBERS - 1]);
   shown.set(values);
   resized = false;
   frames += 1;
@@ -125,7 +126,7 @@ function invite(wanted) {
 
 function flatten(message) {
   if (message.w?.length !== WEIGHTS || message.g?.length !== 2 || message.s?.length !== 3) return null;
-  return [...message.w, ...message.g, ...message.s];
+  return [...message.w, ...message.g, ...message.s, message.b ?? 0];
 }
 
 function receive(data) {
@@ -220,8 +221,8 @@ function change() {
   raise();
 }
 
-/** Numbers of an expression given as {weights: {name: value} | [52 values], gaze: [x, y], sway: [yaw, pitch, roll]}. */
-function numbersOf({ weights = {}, gaze = [0, 0], sway = [0, 0, 0] }) {
+/** Numbers of an expression given as {weights: {name: value} | [52 values], gaze: [x, y], sway: [yaw, pitch, roll], breath}. */
+function numbersOf({ weights = {}, gaze = [0, 0], sway = [0, 0, 0], breath = 0 }) {
   const values = new Float64Array(NUMBERS);
   if (Array.isArray(weights)) values.set(weights);
   else {
@@ -233,6 +234,7 @@ function numbersOf({ weights = {}, gaze = [0, 0], sway = [0, 0, 0] }) {
   }
   values.set(gaze, WEIGHTS);
   values.set(sway, WEIGHTS + 2);
+  values[NUMBERS - 1] = breath;
   return values;
 }
 

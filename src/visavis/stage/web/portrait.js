@@ -49,14 +49,15 @@ export class Portrait {
    * @param {ArrayLike<number>} weights 52 blendshape weights in [0, 1]
    * @param {ArrayLike<number>} gaze x to the sitter's left, y up, in [-1, 1]
    * @param {ArrayLike<number>} sway yaw, pitch, roll in degrees
+   * @param {number} breath how far the chest is filled, in [0, 1]
    */
-  draw(weights, gaze, sway) {
+  draw(weights, gaze, sway, breath = 0) {
     const { gl } = this;
     if (gl.isContextLost()) return;
     const screen = { width: gl.drawingBufferWidth, height: gl.drawingBufferHeight };
     gl.disable(gl.SCISSOR_TEST);
     this.#fit(screen);
-    const pose = this.moving?.pose(weights, gaze, sway) ?? null;
+    const pose = this.moving?.pose(weights, gaze, sway, breath) ?? null;
     if (pose) this.moving.prepare(pose, this.source);
     gl.bindFramebuffer(gl.FRAMEBUFFER, null);
     gl.viewport(0, 0, screen.width, screen.height);
@@ -120,6 +121,7 @@ class Moving {
     }
     this.reach = 0.6 * manifest.face_width;
     this.face = new Mesh(gl, this.programs, manifest.grid, arrays.fields, 1);
+    this.body = new Mesh(gl, this.programs, manifest.body.grid, arrays.body, 1);
     this.lips = new Mesh(gl, this.programs, manifest.mouth.grid, arrays.lips, 2);
     const picture = (format, { data, shape }) =>
       new Texture(gl, format, shape[1], shape[0], { data, smooth: true, levels: true });
@@ -145,14 +147,16 @@ class Moving {
     const count = manifest.motions.length;
     this.weights = new Float64Array(count);
     this.active = { motions: new Int32Array(count), strengths: new Float32Array(count), count: 0 };
+    this.breathing = { motions: new Int32Array(1), strengths: new Float32Array(1), count: 1 };
   }
 
   /** What an expression asks for; null at rest. */
-  pose(weights, gaze, sway) {
+  pose(weights, gaze, sway, breath) {
     const { manifest } = this;
     const all = this.weights;
     all.set(weights);
-    all.set(sway, weights.length);
+    all.set(boundedSway(sway, manifest.largest_sway), weights.length);
+    all[weights.length + 3] = breath;
     all[0] = 0; // `_neutral` moves nothing
     if (!all.some(Boolean) && !gaze[0] && !gaze[1]) return null;
 
@@ -178,16 +182,18 @@ class Moving {
       creased ||= shown;
       this.folds.strengths[fold] = shown ? strength * scales[fold] : 0;
     });
-    return { skull, jaw, creased, eyes: this.eyes.map((eye) => poseEye(eye, all, gaze)) };
+    this.breathing.strengths[0] = breath * manifest.body.scale;
+    return { skull, jaw, creased, breath, eyes: this.eyes.map((eye) => poseEye(eye, all, gaze)) };
   }
 
   /** The passes into textures. */
-  prepare({ creased }, source) {
+  prepare({ creased, breath }, source) {
     const { manifest, reach } = this;
     this.face.solve(this.active, reach);
     this.lips.solve(this.active, reach);
+    if (breath) this.body.solve(this.breathing, reach);
     const density = [source.width / manifest.width, source.height / manifest.height];
-    this.paint = { paint: source, corner: [0, 0], density, reach };
+    this.paint = this.plain = { paint: source, corner: [0, 0], density, reach };
     if (!creased) return;
     this.gain.bind();
     this.programs.gain.run({ creases: this.creases, ...this.folds });
@@ -210,6 +216,10 @@ class Moving {
     const { gl, programs, paint: { density } } = this;
     const common = { ...this.paint, height: screen.height, level: Math.max(0, -Math.log2(Math.min(...density))) };
     gl.enable(gl.SCISSOR_TEST);
+    if (pose.breath) {
+      this.#within(this.body.box, screen, this.body.box);
+      programs.face.run({ ...common, ...this.plain, ...this.body.uniforms });
+    }
     this.#within(this.face.box, screen);
     const face = { ...common, ...this.face.uniforms };
     programs.face.run(face);
@@ -229,10 +239,9 @@ class Moving {
     gl.disable(gl.SCISSOR_TEST);
   }
 
-  /** Draw only into a box of the painting, as far as it can move. */
-  #within(box, screen) {
+  /** Draw only into a box of the painting, as far as it lies within `outer`. */
+  #within(box, screen, outer = this.face.box) {
     const [x, y] = this.paint.density;
-    const outer = this.face.box;
     const x0 = Math.round(Math.max(box[0], outer[0]) * x);
     const y0 = Math.round(Math.max(box[1], outer[1]) * y);
     const x1 = Math.round(Math.min(box[2], outer[2]) * x);
@@ -278,6 +287,12 @@ function poseEye(eye, weights, gaze) {
     }
   });
   return { shift, closing, drawn };
+}
+
+/** The sway itself, or, beyond what the paint bears, the largest in its direction. */
+function boundedSway(sway, largest) {
+  const share = largest.reduce((total, bound, axis) => total + Math.abs(sway[axis]) / bound, 0);
+  return share <= 1 ? sway : Array.from(sway, (angle) => angle / share);
 }
 
 /** A value that never goes below -`least` or above `most`. */
