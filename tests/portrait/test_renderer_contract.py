@@ -134,6 +134,20 @@ def test_a_ramp_of_half_a_second_never_jumps(portrait_renderer: PortraitRenderer
         assert max(jumps) < 12, (label, jumps)
 
 
+def test_the_eyes_leave_the_painters_own_without_a_jump(
+    portrait_renderer: PortraitRenderer, madonna: OpenPortrait
+) -> None:
+    """The first steps of gaze and lids change no more than those after them."""
+    for ramp in (
+        [Expression.from_mapping({}, gaze=(step / 100, 0)) for step in range(25)],
+        [Expression.from_mapping({"eyeBlinkLeft": step / 100}) for step in range(25)],
+    ):
+        frames = [in_face(portrait_renderer.render(expression), madonna) for expression in ramp]
+        np.testing.assert_array_equal(frames[0], in_face(madonna.image, madonna))
+        jumps = [float(np.abs(later - earlier).mean()) for earlier, later in pairwise(frames)]
+        assert max(jumps) < 6 * np.median(jumps), jumps
+
+
 def test_random_expressions_are_drawn(portrait_renderer: PortraitRenderer, madonna: OpenPortrait) -> None:
     random = np.random.default_rng(7)
     for _ in range(6):

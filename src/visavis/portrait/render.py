@@ -21,6 +21,8 @@ __all__ = ["MeshRenderer", "PortraitRenderer"]
 _LEAST_WEIGHT: Final = 1e-3
 #: Paint that moves by less than this, in pixels, is left where it is.
 _LEAST_MOTION_PX: Final = 0.02
+#: An eye that moves by less than this, in pixels, is left as painted.
+_LEAST_EYE_PX: Final = 0.01
 #: Share of the skin beyond a lid's edge that an opening eye may take up.
 _ROOM: Final = 0.38
 
@@ -111,7 +113,9 @@ class MeshRenderer:
         for eye in self.rig.eyes:
             lids = lid_positions(eye, weights)
             shift = eye.gaze.T @ weights + gaze @ eye.gaze_unit
-            if np.abs(shift).max() < 0.05 and np.abs(np.subtract(lids, (eye.upper, eye.lower))).max() < 0.05:
+            # Over its first pixel of motion an eye goes over from the painter's to the rig's: nothing jumps.
+            motion_px = max(float(np.abs(shift).max()), float(np.abs(np.subtract(lids, (eye.upper, eye.lower))).max()))
+            if motion_px < _LEAST_EYE_PX:
                 continue
             # The eye's box, where the motion of the face carries it.
             part = grid.part(eye.box)
@@ -121,7 +125,8 @@ class MeshRenderer:
             part = grid.part((x0 + low[0], y0 + low[1], x1 + high[0], y1 + high[1]))
             box = grid.crop(*part).box
             source = _pixel_map(back[part], grid.step, (box[0], box[1]))
-            _draw_eye(picture[box[1] : box[3], box[0] : box[2]], lit, source, eye, lids, shift)
+            region = picture[box[1] : box[3], box[0] : box[2]]
+            _draw_eye(region, lit, source, eye, lids, shift, share=min(motion_px, 1.0))
 
     def _draw_mouth(self, picture: Image, lit: Image, weights: Float32) -> None:
         """Draw the mouth: cavity, then jaw, then lower lip, then upper lip."""
@@ -231,9 +236,19 @@ def _saturated(value: float, least: float, most: float) -> float:
 
 
 def _draw_eye(
-    region: Image, lit: Image, source: tuple[Float32, Float32], eye: Eye, lids: tuple[Float32, Float32], shift: Float32
+    region: Image,
+    lit: Image,
+    source: tuple[Float32, Float32],
+    eye: Eye,
+    lids: tuple[Float32, Float32],
+    shift: Float32,
+    *,
+    share: float,
 ) -> None:
-    """Draw one eye into `region`, whose pixels come from the places `source` of the painting but for the lids."""
+    """Draw one eye into `region`, whose pixels come from the places `source` of the painting but for the lids.
+
+    `share` is how much of it replaces what is there.
+    """
     import cv2
 
     x, y = source
@@ -259,7 +274,8 @@ def _draw_eye(
     # The painted edge, with its lashes, belongs to the lid: the eyeball begins a little inside of it.
     soft = max(0.02 * eye.width, 0.8)
     seen = np.clip((v - top) / soft - 0.5, 0, 1) * np.clip((bottom - v) / soft - 0.5, 0, 1)
-    region[:] = np.rint(np.clip(skin + (ball - skin) * seen[:, :, None], 0, 255))
+    drawn = np.clip(skin + (ball - skin) * seen[:, :, None], 0, 255)
+    region[:] = np.rint(drawn if share == 1 else region + (drawn - region) * np.float32(share))
 
 
 def _at(curves: Float32, place: Float32) -> tuple[Float32, ...]:

@@ -11,7 +11,7 @@ import * as shaders from "./shaders.js";
 
 const LEAST_WEIGHT = 1e-3; // weights below this move nothing that can be seen
 const LEAST_CREASE = 0.01;
-const LEAST_SHIFT = 0.05; // pixels by which a lid or an iris must move to be drawn anew
+const LEAST_SHIFT = 0.01; // pixels by which a lid or an iris must move to be drawn anew
 const LID_ROOM = 0.38; // share of the skin beyond a lid's edge that an opening eye may take up
 
 export class Portrait {
@@ -225,12 +225,12 @@ class Moving {
     programs.face.run(face);
     this.eyes.forEach((eye, index) => {
       if (!pose.eyes[index]) return;
-      const { shift, closing, drawn } = pose.eyes[index];
+      const { shift, closing, drawn, share } = pose.eyes[index];
       this.#within(drawn, screen);
       const { curves, white, iris, origin, axis, down, width, box } = eye;
       programs.eye.run({
         ...face, curves, white, iris, origin, axis, down, width, box: box.slice(0, 2), margin: eye.curve_margin,
-        openAperture: eye.open_aperture, room: LID_ROOM, closing, shift,
+        openAperture: eye.open_aperture, room: LID_ROOM, closing, shift, share,
       });
     });
     this.#within(this.lips.box, screen);
@@ -286,7 +286,8 @@ function poseEye(eye, weights, gaze) {
       drawn[axis + 2] += Math.max(...ends, 0);
     }
   });
-  return { shift, closing, drawn };
+  // Over its first pixel of motion an eye goes over from the painter's to the rig's.
+  return { shift, closing, drawn, share: Math.min(most, 1) };
 }
 
 /** The sway itself, or, beyond what the paint bears, the largest in its direction. */

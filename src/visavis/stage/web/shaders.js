@@ -265,6 +265,7 @@ uniform float openAperture;
 uniform float room;
 uniform vec2 closing;      // of the upper and of the lower lid, for each pixel of aperture
 uniform vec2 shift;        // of the iris
+uniform float share;       // of what is drawn here, over the face as it is
 uniform float level;
 
 // The lids' edges at one sample of the curves.
@@ -305,7 +306,8 @@ void main() {
   // The painted edge, with its lashes, belongs to the lid: the eyeball begins a little inside of it.
   float soft = max(0.02 * width, 0.8);
   float seen = clamp((v - lids.x) / soft - 0.5, 0.0, 1.0) * clamp((lids.y - v) / soft - 0.5, 0.0, 1.0);
-  colour = vec4(mix(skin, ball, seen), 1.0);
+  vec3 drawn = mix(skin, ball, seen);
+  colour = vec4(share < 1.0 ? mix(paintAt(place), drawn, share) : drawn, 1.0);
 }`;
 
 /** The mouth: cavity and upper teeth, then what moves with the jaw, then the lower and the upper lip. */
