@@ -148,3 +148,19 @@ def test_the_command_lists_and_verifies(capsys: pytest.CaptureFixture[str]) -> N
     assert main(["assets", "list"]) == 0
     assert "bridgewater" in capsys.readouterr().out
     assert main(["assets", "verify", "nothing-of-the-sort"]) == AssetError.exit_code
+
+
+def test_a_package_of_npm_is_kept_as_its_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def pack(package: str, destination: Path) -> None:
+        assert package == "@somebody/thing@1.0"
+        destination.write_bytes(CONTENT)
+
+    monkeypatch.setattr(assets_module, "pack_from_npm", pack)
+    path = store_with(tmp_path, sources=("npm:@somebody/thing@1.0",)).path("thing")
+    assert path.read_bytes() == CONTENT
+
+
+def test_where_npm_is_missing_the_message_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(AssetError, match="npm could not fetch thing@1"):
+        store_with(tmp_path, sources=("npm:thing@1",)).path("thing")
