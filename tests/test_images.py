@@ -42,6 +42,22 @@ def test_the_rotation_of_a_camera_is_applied(tmp_path: Path) -> None:
     assert np.array_equal(read_image(tmp_path / "a.png"), np.rot90(_gradient(), -1))
 
 
+def test_a_large_picture_is_not_copied_again_and_again(tmp_path: Path) -> None:
+    import tracemalloc
+
+    rows, columns = np.mgrid[:1100, :1500]
+    pixels = np.stack([rows, columns, rows ^ columns], axis=2).astype(np.uint8)
+    write_image(tmp_path / "a.png", pixels)
+    tracemalloc.start()
+    try:
+        read = read_image(tmp_path / "a.png")
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert np.array_equal(read, pixels)
+    assert peak < 1.8 * read.nbytes
+
+
 def test_sixteen_bit_grey_keeps_its_range(tmp_path: Path) -> None:
     levels = np.linspace(0, 65535, 256).reshape(16, 16).astype(np.uint16)
     Pillow.fromarray(levels).save(tmp_path / "a.png")

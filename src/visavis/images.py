@@ -34,6 +34,8 @@ _FORMATS: Final = {
     ".tif": "TIFF",
     ".tiff": "TIFF",
 }
+#: Rows of a picture handed over at once.
+_STRIP: Final = 256
 #: Names of files that `write_image` writes.
 WRITABLE_SUFFIXES: Final = tuple(_FORMATS)
 
@@ -60,7 +62,8 @@ def read_image(path: str | os.PathLike[str]) -> Image:
             opened = Pillow.open(name)
         with opened:
             _refuse_huge(name, *opened.size)
-            return _to_rgb(name, ImageOps.exif_transpose(opened))
+            ImageOps.exif_transpose(opened, in_place=True)
+            return _to_rgb(name, opened)
     except InputError:
         raise
     except FileNotFoundError:
@@ -174,7 +177,17 @@ def _to_rgb(name: Path, picture: Pillow.Image) -> Image:
         picture = picture.convert("RGBA")
         paper = Pillow.new("RGBA", picture.size, (255, 255, 255, 255))
         picture = Pillow.alpha_composite(paper, picture)
-    return np.array(picture.convert("RGB"), np.uint8, order="C")
+    return _pixels(picture if picture.mode == "RGB" else picture.convert("RGB"))
+
+
+def _pixels(picture: Pillow.Image) -> Image:
+    """The pixels of an RGB picture; strip by strip, since in one piece Pillow makes two more copies on the way."""
+    width, height = picture.size
+    pixels = np.empty((height, width, 3), np.uint8)
+    for top in range(0, height, _STRIP):
+        bottom = min(top + _STRIP, height)
+        pixels[top:bottom] = np.asarray(picture.crop((0, top, width, bottom)))
+    return pixels
 
 
 def _cmyk_to_rgb(picture: Pillow.Image) -> Pillow.Image:
