@@ -12,7 +12,7 @@ import pytest
 
 from visavis.assets import AssetStore
 from visavis.errors import NoFaceError
-from visavis.faces import FaceFinder, Landmarker, Tracker, find_faces
+from visavis.faces import FaceFinder, Landmarker, find_faces
 from visavis.faces.boxes import iou
 from visavis.images import read_image, resize
 from visavis.portrait.gallery import choose_sitter
@@ -163,23 +163,3 @@ def test_faces_of_webcam_frames_are_counted(shared: Path, assets: AssetStore) ->
             if expected == 0:
                 assert count == 0, row["file"]
     assert right >= 66
-
-
-@pytest.mark.shared
-@pytest.mark.parametrize(
-    ("name", "leaves_s"),
-    [("pyfeat_face_noface.mp4", 2.4), ("pyfeat_no_face.mp4", 0.0), ("pyfeat_single_face.mp4", 99.0)],
-)
-def test_presence_and_ids_on_clips(shared: Path, assets: AssetStore, name: str, leaves_s: float) -> None:
-    from visavis.sources import open_source
-
-    tracker, seen, right, judged = Tracker(), set(), 0, 0
-    with Landmarker(assets, mode="video") as landmarker, open_source(shared / "data" / "clips" / name) as source:
-        for frame in source:
-            faces = tracker.update(landmarker.detect(frame.image, frame.time_s), frame.time_s)
-            seen |= {face.track_id for face in faces}
-            if leaves_s in (0.0, 99.0) or abs(frame.time_s - leaves_s) > 0.5:
-                judged += 1
-                right += bool(faces) == (frame.time_s < leaves_s)
-    assert right >= 0.98 * judged
-    assert len(seen) == (1 if leaves_s else 0)
