@@ -27,8 +27,10 @@ from visavis.lab.recipe import Recipe
 from visavis.lab.runs import load_run, material
 from visavis.reading.card import Calibration, ModelCard, save_card
 
-__all__ = ["PARITY", "Exported", "crop_of", "export_run", "largest_difference", "to_onnx"]
+__all__ = ["PARITY", "Exported", "crop_of", "export_run", "largest_difference", "store_half", "to_onnx"]
 
+#: Tensors of fewer numbers are not worth rounding.
+_SMALL: Final = 4096
 #: The ONNX file may differ from the Keras model by at most so much in any probability.
 PARITY: Final = 1e-4
 
@@ -42,13 +44,15 @@ class Exported:
 
     Attributes:
         card, model: the files.
-        difference: largest difference of a probability between Keras and ONNX.
+        difference: largest difference of a probability between Keras and ONNX, before anything is rounded.
+        half_loss: fall of mean average precision on test by storing weights in float16, or None where they are not.
         int8_loss: fall of mean average precision on test in eight bits, or None where that was not asked for.
     """
 
     card: Path
     model: Path
     difference: float
+    half_loss: float | None
     int8_loss: float | None
 
 
@@ -140,13 +144,44 @@ def largest_difference(path: Path, network: Network, pixels: NDArray[np.uint8]) 
     return float(np.abs(_onnx_scores(path, network, pixels) - keras).max())
 
 
-def export_run(run: Path, *, folder: Path, cache: Path, int8: bool = False, name: str = "attributes") -> Exported:
+def store_half(path: Path) -> None:
+    """Round an ONNX file's weights to float16, which halves it; a cast beside each widens it when the file is opened.
+
+    What is computed stays float32. Small tensors (biases, norms) are left as they are.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    model = onnx.load(str(path))
+    graph = model.graph
+    casts = []
+    for tensor in graph.initializer:
+        values = numpy_helper.to_array(tensor)
+        if tensor.data_type != TensorProto.FLOAT or values.size < _SMALL:
+            continue
+        name = tensor.name
+        half = numpy_helper.from_array(np.clip(values, -65504, 65504).astype(np.float16), f"{name}_half")
+        tensor.CopyFrom(half)
+        casts.append(helper.make_node("Cast", [f"{name}_half"], [name], to=TensorProto.FLOAT, name=f"{name}_widen"))
+    for number, node in enumerate(casts):
+        graph.node.insert(number, node)
+    with replacing(path) as temporary:
+        onnx.save(model, str(temporary))
+
+
+def export_run(
+    run: Path, *, folder: Path, cache: Path, half: bool = False, int8: bool = False, name: str = "attributes"
+) -> Exported:
     """Export an evaluated run.
 
     Args:
         run: a run folder with `metrics.json`.
         folder: where `NAME.onnx` and `NAME.json` go.
         cache: folder of decoded pictures.
+        half: store the weights in float16, and measure what that loses.
         int8: also write `NAME-int8.onnx`, quantised on training pictures, and measure what it loses.
         name: what the files are called.
 
@@ -168,12 +203,18 @@ def export_run(run: Path, *, folder: Path, cache: Path, int8: bool = False, name
         raise ModelError(
             f"the ONNX file differs from the Keras model by {difference:.1e}, more than {PARITY:.0e} allows"
         )
-    loss = None
+    labels = stuff.dataset.columns(recipe.data.names)
+    loss, half_loss = None, None
     if int8:
-        labels = stuff.dataset.columns(recipe.data.names)
         loss = _quantised_loss(
             model, folder / f"{name}-int8.onnx", network, stuff.exact, rows, labels, stuff.rows("train")
         )
+    if half:
+        exact = _onnx_scores(model, network, stuff.exact.pixels[rows])
+        store_half(model)
+        rounded = _onnx_scores(model, network, stuff.exact.pixels[rows])
+        truth = labels[rows]
+        half_loss = metrics.mean_average_precision(truth, exact) - metrics.mean_average_precision(truth, rounded)
     shape_file, shape_hash = "", ""
     if "shape_calibration" in figures:
         shape_file = f"{name}-shape.npz"
@@ -199,7 +240,7 @@ def export_run(run: Path, *, folder: Path, cache: Path, int8: bool = False, name
             origin=_origin(run),
         ),
     )
-    return Exported(card, model, difference, loss)
+    return Exported(card, model, difference, half_loss, loss)
 
 
 def _card_metrics(figures: Mapping[str, Any]) -> dict[str, Any]:

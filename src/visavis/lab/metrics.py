@@ -47,11 +47,23 @@ def precision_recall_curve(labels: Floats, scores: Floats) -> tuple[Floats, Floa
     return hits / (last + 1), hits / max(positives[-1], 1), ranked[last]
 
 
-def average_precision(labels: Floats, scores: Floats) -> float:
-    """Area under precision against recall by steps: sum of (R_n - R_n-1) P_n; nan without a positive."""
+def average_precision(labels: Floats, scores: Floats, *, rate: float | None = None) -> float:
+    """Area under precision against recall by steps: sum of (R_n - R_n-1) P_n; nan without a positive.
+
+    Args:
+        labels: (N,) 0/1.
+        scores: (N,).
+        rate: tell what it were if this share of the rows, in (0, 1), were positive: precision at a threshold is then
+            rate TPR / (rate TPR + (1 - rate) FPR). Sets of different rates can so be compared.
+    """
     if not (labels > 0).any():
         return float("nan")
     precision, recall, _ = precision_recall_curve(labels, scores)
+    own = float((labels > 0).mean())
+    if rate is not None and own < 1:
+        # precision = own TPR / (own TPR + (1 - own) FPR), so the odds of a hit scale as the odds of a positive.
+        odds = (rate / (1 - rate)) / (own / (1 - own))
+        precision = precision * odds / (precision * odds + 1 - precision)
     return float((np.diff(recall, prepend=0.0) * precision).sum())
 
 

@@ -29,6 +29,7 @@ from visavis.lab.efficientnet import FEATURES, EfficientNetLite0, load_weights  
 
 __all__ = [
     "BACKBONES",
+    "Logits",
     "Network",
     "Normalisation",
     "TorchTrunk",
@@ -97,12 +98,14 @@ class Network:
         size: side of its pictures in pixels.
         normalise: its pre-processing.
         trunk: names of the layers that came with weights; what `fine-tuning` unfreezes.
+        members: the networks of which this one is the mean; none for a network of its own.
     """
 
     model: Any
     size: int
     normalise: Normalisation
     trunk: tuple[str, ...]
+    members: tuple[Network, ...] = ()
 
 
 class TorchTrunk(keras.layers.TorchModuleWrapper):
@@ -120,6 +123,18 @@ class TorchTrunk(keras.layers.TorchModuleWrapper):
     def compute_output_spec(self, inputs: Any, training: bool | None = None) -> Any:
         """Shape of the output without running the network."""
         return keras.KerasTensor((inputs.shape[0], self._features), "float32")
+
+
+class Logits(keras.layers.Layer):
+    """What a layer computes before its sigmoid; the weights are that layer's own."""
+
+    def __init__(self, dense: Any, *, name: str) -> None:
+        super().__init__(name=name)
+        self.dense = dense
+
+    def call(self, inputs: torch.Tensor) -> Any:
+        """(N, features) -> (N, A)."""
+        return keras.ops.matmul(inputs, self.dense.kernel) + self.dense.bias
 
 
 def _checked(path: Path, sha256: str) -> Path:

@@ -2,6 +2,7 @@
 
 name = "mine"
 base = "default"                            # a recipe
+wild = "$VISAVIS_SHARED/data/wild"          # whole photos: every run is also judged on test, and on these as found
 metric = "mean_average_precision"           # of validation, as are six_average_precision, loss, accuracy ...
 [grid]                                      # every combination
 "train.rate" = [0.001, 0.01]
@@ -23,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from visavis.errors import ConfigError, require
 from visavis.files import replacing
+from visavis.lab.gap import Gap, domain_gap
 from visavis.lab.recipe import Recipe, load_recipe, recipe_from
 
 if TYPE_CHECKING:
@@ -61,6 +63,7 @@ class Study:
         questions: the runs of a list or grid.
         trials: how many runs a search makes; 0 where there is none.
         space: what a search may choose, by key.
+        wild: a data set of whole photos on which every run is judged through the detector, or empty.
     """
 
     name: str
@@ -69,6 +72,7 @@ class Study:
     questions: tuple[Question, ...]
     trials: int = 0
     space: Mapping[str, Any] | None = None
+    wild: str = ""
 
 
 def with_settings(recipe: Recipe, settings: Mapping[str, Any]) -> Recipe:
@@ -104,7 +108,7 @@ def load_study(name: str | Path) -> Study:
         raise ConfigError(f"there is no study {str(name)!r} ({error}); give a .toml file, or report-2019") from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"the study {name} is not TOML ({error})") from error
-    unknown = sorted(set(table) - {"name", "base", "metric", "run", "grid", "search"})
+    unknown = sorted(set(table) - {"name", "base", "metric", "run", "grid", "search", "wild"})
     if unknown:
         raise ConfigError(f"the study {name} has the unknown key {', '.join(unknown)}")
     metric = table.get("metric", _METRICS[0])
@@ -126,7 +130,15 @@ def load_study(name: str | Path) -> Study:
         raise ConfigError(f"the study {name} asks nothing: give [[run]], [grid] or [search]")
     for question in questions:
         with_settings(base, question.settings)
-    return Study(str(table.get("name", path.stem)), base, metric, tuple(questions), trials, search or None)
+    return Study(
+        str(table.get("name", path.stem)),
+        base,
+        metric,
+        tuple(questions),
+        trials,
+        search or None,
+        str(table.get("wild", "")),
+    )
 
 
 def run_study(study: Study, *, folder: Path, cache: Path, say: Callable[[str], None]) -> Path:
@@ -143,7 +155,7 @@ def run_study(study: Study, *, folder: Path, cache: Path, say: Callable[[str], N
     """
     from visavis.lab.runs import run
 
-    answers: list[tuple[Question, Epoch]] = []
+    answers: list[_Answer] = []
 
     def ask(question: Question) -> float:
         recipe = with_settings(study.base, {**question.settings, "name": question.name})
@@ -151,7 +163,8 @@ def run_study(study: Study, *, folder: Path, cache: Path, say: Callable[[str], N
         log = run(recipe, folder=folder / question.name, cache=cache)
         sign = -1.0 if study.metric == "loss" else 1.0
         best = max(log, key=lambda entry: sign * float(getattr(entry, study.metric)))
-        answers.append((question, best))
+        gap = _gap(folder / question.name, study.wild, cache=cache) if study.wild else None
+        answers.append(_Answer(question, best, gap))
         _write(study, folder, answers)
         return float(getattr(best, study.metric))
 
@@ -188,12 +201,39 @@ def _search(study: Study, folder: Path, ask: Callable[[Question], float]) -> Non
     search.optimize(objective, n_trials=max(study.trials - len(search.trials), 0))
 
 
-def _write(study: Study, folder: Path, answers: list[tuple[Question, Epoch]]) -> None:
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What a run gave: its best epoch, and its figures on unseen people and through the detector where asked for."""
+
+    question: Question
+    best: Epoch
+    gap: Gap | None
+
+
+def _gap(run: Path, wild: str, *, cache: Path) -> Gap:
+    """The run's domain gap, from its figures where it has been judged already."""
+    from visavis.lab.evaluate import evaluate_run
+    from visavis.lab.report import write_report
+    from visavis.lab.runs import expand
+
+    if not (run / "scores.npz").is_file():
+        evaluate_run(run, cache=cache, wild=expand(wild))
+        write_report(run)
+    return domain_gap(run)
+
+
+def _write(study: Study, folder: Path, answers: list[_Answer]) -> None:
     head = ["run", *(name.replace("_", " ") for name in _SHOWN), "best epoch", "claimed"]
-    rows = [
-        [question.name, *(f"{getattr(entry, name):.4f}" for name in _SHOWN), str(entry.epoch + 1), question.claim]
-        for question, entry in answers
-    ]
+    rows = []
+    for answer in answers:
+        values = [f"{getattr(answer.best, name):.4f}" for name in _SHOWN]
+        rows.append([answer.question.name, *values, str(answer.best.epoch + 1), answer.question.claim])
+    if study.wild:
+        head[-1:-1] = ["test", "at the photos' rates", "wild", "lost", "lost at equal rates"]
+        for row, answer in zip(rows, answers, strict=True):
+            gap = answer.gap
+            assert gap is not None
+            row[-1:-1] = [f"{value:.4f}" for value in (gap.aligned, gap.matched, gap.wild, gap.lost, gap.lost_matched)]
     lines = [" | ".join(head), " | ".join("---" for _ in head), *(" | ".join(row) for row in rows)]
     with replacing(folder / "table.md") as temporary:
         temporary.write_text("".join(f"| {line} |\n" for line in lines), encoding="utf-8")
@@ -204,7 +244,7 @@ def _write(study: Study, folder: Path, answers: list[tuple[Question, Epoch]]) ->
 
     figure = Figure(figsize=(7, 0.5 * len(rows) + 1.5), layout="constrained")
     axes = figure.subplots()
-    axes.barh([question.name for question, _ in answers], [getattr(entry, study.metric) for _, entry in answers])
+    axes.barh([answer.question.name for answer in answers], [getattr(a.best, study.metric) for a in answers])
     axes.set(xlabel=f"{study.metric.replace('_', ' ')}, validation")
     axes.invert_yaxis()
     with replacing(folder / "study.png") as temporary:
