@@ -10,7 +10,7 @@ from pathlib import Path
 
 from visavis.errors import OutputError
 
-__all__ = ["replacing"]
+__all__ = ["check_writable", "replacing"]
 
 
 @contextmanager
@@ -47,3 +47,23 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     finally:
         if temporary.parent.is_dir():
             temporary.unlink(missing_ok=True)
+
+
+def check_writable(path: str | os.PathLike[str]) -> None:
+    """Find out, before long work, whether a file could be written at `path`; folders that are missing are made.
+
+    Raises:
+        OutputError: as `replacing`.
+    """
+    target = Path(path)
+    probe = target.with_name(f".{target.stem[:80]}.{secrets.token_hex(4)}.part")
+    try:
+        if target.is_dir():
+            raise OutputError(f"cannot write {target}: it is a folder; give the name of a file")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise OutputError(
+            f"cannot write {target}: {error.strerror or error}; choose a folder that exists and can be written to"
+        ) from error

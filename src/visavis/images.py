@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 import os
 import warnings
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image as Pillow
 from PIL import ImageOps, UnidentifiedImageError
 
@@ -16,7 +18,19 @@ from visavis.errors import InputError, OutputError
 from visavis.files import replacing
 from visavis.types import Image
 
-__all__ = ["IMAGE_SUFFIXES", "MAX_PIXELS", "MAX_SIDE", "WRITABLE_SUFFIXES", "read_image", "resize", "write_image"]
+__all__ = [
+    "IMAGE_SUFFIXES",
+    "MAX_PIXELS",
+    "MAX_SIDE",
+    "TRANSPARENT_SUFFIXES",
+    "WRITABLE_SUFFIXES",
+    "read_alpha",
+    "read_image",
+    "resize",
+    "write_image",
+]
+
+_T = TypeVar("_T")
 
 #: Pictures above this many pixels are refused: 110 million (a 100-megapixel camera's) take 330 MB as RGB.
 MAX_PIXELS: Final = 110_000_000
@@ -38,6 +52,8 @@ _FORMATS: Final = {
 _STRIP: Final = 256
 #: Names of files that `write_image` writes.
 WRITABLE_SUFFIXES: Final = tuple(_FORMATS)
+#: Those of them that can be seen through.
+TRANSPARENT_SUFFIXES: Final = (".png", ".webp", ".tif", ".tiff")
 
 
 def read_image(path: str | os.PathLike[str]) -> Image:
@@ -54,7 +70,19 @@ def read_image(path: str | os.PathLike[str]) -> Image:
         InputError: the file is missing, not a picture, truncated, of floating-point pixels, or above `MAX_PIXELS` or
             `MAX_SIDE`.
     """
-    name = Path(path)
+    return _read(Path(path), _to_rgb)
+
+
+def read_alpha(path: str | os.PathLike[str]) -> NDArray[np.uint8] | None:
+    """Read how opaque a picture file is, (H, W) uint8, 0 where it is seen through; None where it is opaque throughout.
+
+    Raises:
+        InputError: as `read_image`.
+    """
+    return _read(Path(path), _to_alpha)
+
+
+def _read(name: Path, convert: Callable[[Path, Pillow.Image], _T]) -> _T:
     try:
         # Pillow's own limit is a warning at 89 million pixels; ours, below it, is checked on the header just after.
         with warnings.catch_warnings():
@@ -63,7 +91,7 @@ def read_image(path: str | os.PathLike[str]) -> Image:
         with opened:
             _refuse_huge(name, *opened.size)
             ImageOps.exif_transpose(opened, in_place=True)
-            return _to_rgb(name, opened)
+            return convert(name, opened)
     except InputError:
         raise
     except FileNotFoundError:
@@ -86,7 +114,8 @@ def read_image(path: str | os.PathLike[str]) -> Image:
 def write_image(path: str | os.PathLike[str], image: Image) -> None:
     """Write (H, W, 3) RGB uint8 to a file whose suffix names the format; PNG is lossless, JPEG and WebP are near so.
 
-    The file appears whole or not at all; missing parent folders are made.
+    The formats of `TRANSPARENT_SUFFIXES` take (H, W, 4) RGBA too, its colours not multiplied by its alpha. The file
+    appears whole or not at all; missing parent folders are made.
 
     Raises:
         OutputError: the suffix is unknown, or the file cannot be written.
@@ -96,8 +125,12 @@ def write_image(path: str | os.PathLike[str], image: Image) -> None:
     file_format = _FORMATS.get(target.suffix.lower())
     if file_format is None:
         raise OutputError(f"cannot write {target}: pictures are written as {', '.join(sorted(_FORMATS))}")
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
-        raise ValueError(f"an image must be uint8 of shape (H, W, 3), not {image.dtype} {image.shape}")
+    channels = (3, 4) if target.suffix.lower() in TRANSPARENT_SUFFIXES else (3,)
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] not in channels or image.size == 0:
+        raise ValueError(
+            f"a {target.suffix} image must be uint8 of shape (H, W, {' or '.join(map(str, channels))}), "
+            f"not {image.dtype} {image.shape}"
+        )
     options: dict[str, Any] = {}
     if file_format == "JPEG":
         options = {"quality": 93, "subsampling": 0}
@@ -188,6 +221,13 @@ def _pixels(picture: Pillow.Image) -> Image:
         bottom = min(top + _STRIP, height)
         pixels[top:bottom] = np.asarray(picture.crop((0, top, width, bottom)))
     return pixels
+
+
+def _to_alpha(_: Path, picture: Pillow.Image) -> NDArray[np.uint8] | None:
+    if picture.mode in ("CMYK", "F") or not picture.has_transparency_data:
+        return None
+    alpha = np.array(picture.convert("RGBA").getchannel("A"), np.uint8)
+    return None if (alpha == 255).all() else alpha
 
 
 def _cmyk_to_rgb(picture: Pillow.Image) -> Pillow.Image:

@@ -17,10 +17,13 @@ from visavis.errors import OutputError
 from visavis.files import replacing
 from visavis.types import Image
 
-__all__ = ["MOVING_SUFFIXES", "VideoWriter"]
+__all__ = ["MOVING_SUFFIXES", "TRANSPARENT_MOVING_SUFFIXES", "VideoWriter"]
 
 #: Suffixes that a `VideoWriter` writes.
 MOVING_SUFFIXES: Final = (".mp4", ".webm", ".gif")
+
+#: Those of them that can be seen through.
+TRANSPARENT_MOVING_SUFFIXES: Final = (".webm", ".gif")
 
 #: Encoder and its options. CRF 16 (H.264) and 22 (VP9) are indistinguishable from the source at viewing distance;
 #: `faststart` lets a browser play before all is loaded.
@@ -35,6 +38,8 @@ _STUDIO: Final = 1
 #: Strength of the ordered dither of a GIF's 256 colours, in grey levels. Under error diffusion still pixels would
 #: flicker.
 _DITHER: Final = 10.0
+#: The palette's index of what is seen through in a GIF; a pixel is so below half its opacity.
+_CLEAR: Final = 255
 
 
 class VideoWriter:
@@ -77,7 +82,7 @@ class VideoWriter:
         return self
 
     def write(self, image: Image) -> None:
-        """Add one frame, (H, W, 3) uint8 RGB.
+        """Add one frame, (H, W, 3) uint8 RGB; (H, W, 4) RGBA where `TRANSPARENT_MOVING_SUFFIXES` has the format.
 
         Raises:
             OutputError: the encoder refuses, or the disk is full.
@@ -85,8 +90,10 @@ class VideoWriter:
         """
         if self._temporary is None:
             raise ValueError("frames are written inside of a `with VideoWriter(...)` block")
-        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
-            raise ValueError(f"a frame must be uint8 of shape (H, W, 3), not {image.dtype} {image.shape}")
+        channels = (3, 4) if self._suffix in TRANSPARENT_MOVING_SUFFIXES else (3,)
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] not in channels or image.size == 0:
+            wanted = " or ".join(map(str, channels))
+            raise ValueError(f"a frame must be uint8 of shape (H, W, {wanted}), not {image.dtype} {image.shape}")
         self._shape = self._shape or image.shape
         if image.shape != self._shape:
             raise ValueError(f"every frame must have the shape of the first, {self._shape}, not {image.shape}")
@@ -130,11 +137,14 @@ class _Encoder:
             self._container: Any = av.open(str(path), "w", options=container_options)
             if title:
                 self._container.metadata["title"] = title
+            if shape[2] == 4:  # VP9 keeps alpha as a second picture beside each frame, which hidden frames would upset
+                options = options | {"auto-alt-ref": "0"}
             stream = self._container.add_stream(codec, rate=rate, options=options)
         except (av.error.FFmpegError, OSError, ValueError) as error:
             raise OutputError(f"cannot write {path.suffix} with {codec}: {error}") from error
         stream.height, stream.width = shape[0] + self._odd[0], shape[1] + self._odd[1]
-        stream.pix_fmt = "yuv420p"
+        self._format = "yuv420p" if shape[2] == 3 else "yuva420p"
+        stream.pix_fmt = self._format
         context = stream.codec_context
         context.color_primaries, context.color_trc = _BT709, _SRGB
         context.colorspace, context.color_range = _BT709, _STUDIO
@@ -147,7 +157,11 @@ class _Encoder:
 
         if any(self._odd):
             image = np.pad(image, ((0, self._odd[0]), (0, self._odd[1]), (0, 0)), mode="edge")
-        frame = av.VideoFrame.from_ndarray(_to_yuv420(image), format="yuv420p")
+        planes = _to_yuv420(np.ascontiguousarray(image[:, :, :3]))
+        if self._format == "yuva420p":
+            frame = _with_alpha(planes, image[:, :, 3])
+        else:
+            frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
         frame.colorspace, frame.color_range = _BT709, _STUDIO
         frame.color_primaries, frame.color_trc = _BT709, _SRGB
         frame.pts, frame.time_base = self._count, 1 / self._rate
@@ -196,6 +210,21 @@ def _to_yuv420(image: Image) -> NDArray[np.uint8]:
     return np.concatenate(planes).reshape(height * 3 // 2, width)
 
 
+def _with_alpha(planes: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> Any:
+    """A yuva420p frame of PyAV from planar 4:2:0 and (H, W) alpha."""
+    import av
+
+    height, width = alpha.shape
+    frame = av.VideoFrame(width, height, "yuva420p")
+    flat, quarter = planes.ravel(), height * width // 4
+    parts = np.split(flat, [height * width, height * width + quarter])
+    for plane, values in zip(frame.planes, (*parts, alpha), strict=True):
+        rows = np.zeros((plane.height, plane.line_size), np.uint8)
+        rows[:, : plane.width] = values.reshape(plane.height, plane.width)
+        plane.update(rows.tobytes())
+    return frame
+
+
 class _Animation:
     """GIF through Pillow: one palette for all frames, so that what does not move does not flicker."""
 
@@ -204,26 +233,36 @@ class _Animation:
         self._rate = rate
         self._frames: list[Any] = []
         self._palette: Any = None
+        self._clear = False
         self._pattern: NDArray[np.int16] = np.zeros((1, 1, 1), np.int16)
 
     def write(self, image: Image) -> None:
         from PIL import Image as Pillow
 
-        picture = Pillow.fromarray(np.ascontiguousarray(image))
+        colours = np.ascontiguousarray(image[:, :, :3])
         if self._palette is None:
-            self._palette = picture.quantize(256, method=Pillow.Quantize.MEDIANCUT)
+            self._clear = image.shape[2] == 4
+            count = _CLEAR if self._clear else 256
+            self._palette = Pillow.fromarray(colours).quantize(count, method=Pillow.Quantize.MEDIANCUT)
             self._pattern = _bayer(image.shape[0], image.shape[1])
-        dithered = np.clip(image.astype(np.int16) + self._pattern, 0, 255).astype(np.uint8)
-        self._frames.append(Pillow.fromarray(dithered).quantize(palette=self._palette, dither=Pillow.Dither.NONE))
+        dithered = np.clip(colours.astype(np.int16) + self._pattern, 0, 255).astype(np.uint8)
+        frame = Pillow.fromarray(dithered).quantize(palette=self._palette, dither=Pillow.Dither.NONE)
+        if self._clear:
+            indices = np.where(image[:, :, 3] < 128, _CLEAR, np.asarray(frame)).astype(np.uint8)
+            colours_of = (frame.getpalette() or [])[: 3 * _CLEAR]
+            frame = Pillow.fromarray(indices)
+            frame.putpalette(colours_of + [255] * (3 * (_CLEAR + 1) - len(colours_of)))
+        self._frames.append(frame)
 
     def close(self, *, finish: bool) -> None:
         if not finish:
             return
         ticks = [round(Fraction(100 * index) / self._rate) for index in range(len(self._frames) + 1)]
         durations = [10 * (later - earlier) for earlier, later in pairwise(ticks)]
-        self._frames[0].save(
-            self._path, format="GIF", save_all=True, append_images=self._frames[1:], duration=durations, loop=0
-        )
+        options: dict[str, Any] = {"save_all": True, "duration": durations, "loop": 0}
+        if self._clear:  # each frame takes the last one away first, or it would shine through
+            options |= {"transparency": _CLEAR, "disposal": 2}
+        self._frames[0].save(self._path, format="GIF", append_images=self._frames[1:], **options)
 
 
 def _bayer(height: int, width: int) -> NDArray[np.int16]:

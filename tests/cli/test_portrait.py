@@ -12,7 +12,7 @@ from PIL import Image as Pillow
 from tests.films import write_video
 from visavis.assets import AssetStore
 from visavis.cli import main
-from visavis.cli.portrait import parse_blend, parse_emotion
+from visavis.cli.portrait_render import parse_blend, parse_emotion
 from visavis.errors import ConfigError
 from visavis.images import read_image, write_image
 from visavis.portrait.presets import emotion_preset
@@ -98,6 +98,57 @@ def test_an_emotion_becomes_a_film(tmp_path: Path, head: Path, suffix: str) -> N
     assert int(np.argmax(change)) in range(3, 10)
 
 
+def test_the_size_is_that_of_the_result(tmp_path: Path, head: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """At 64 pixels the face could not be rigged any more."""
+    out, film = tmp_path / "small.png", tmp_path / "small.mp4"
+    assert main(["portrait", "render", str(head), "--emotion", "joy", "--size", "64", "--out", str(out)]) == 0
+    assert read_image(out).shape == (64, 58, 3)
+    assert capsys.readouterr().out == f"{out}: 58 x 64 pixels\n"
+    arguments = ["--emotion", "joy", "--duration", "1", "--fps", "5", "--size", "100", "--out", str(film)]
+    assert main(["portrait", "render", str(head), *arguments]) == 0
+    assert "90 x 100 pixels, 5 frames, 1.0 s" in capsys.readouterr().out
+
+
+@pytest.fixture
+def cutout(tmp_path: Path, head: Path) -> Path:
+    """The head on a transparent ground, with a soft edge."""
+    image = read_image(head)
+    rows, columns = np.mgrid[: image.shape[0], : image.shape[1]]
+    distance = np.hypot((rows - 210) / 190, (columns - 190) / 170)
+    alpha = np.clip((1.1 - distance) * 800, 0, 255).astype(np.uint8)
+    path = tmp_path / "cutout.png"
+    write_image(path, np.dstack([image, alpha]))
+    return path
+
+
+@pytest.mark.parametrize("suffix", ["png", "webp", "tif", "webm", "gif"])
+def test_what_is_seen_through_stays_so(
+    tmp_path: Path, cutout: Path, suffix: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / f"joy.{suffix}"
+    film = ["--duration", "1", "--fps", "3"] if suffix in ("webm", "gif") else []
+    assert main(["portrait", "render", str(cutout), "--emotion", "joy", *film, "--out", str(out)]) == 0
+    assert "transparent" in capsys.readouterr().out
+    if suffix == "webm":
+        with av.open(str(out)) as container:
+            # FFmpeg's own VP9 decoder leaves alpha out; libvpx's knows it.
+            assert container.streams.video[0].metadata.get("alpha_mode") == "1"
+        return
+    with Pillow.open(out) as picture, Pillow.open(cutout) as painting:
+        assert picture.has_transparency_data
+        seen = np.asarray(picture.convert("RGBA"))
+        before = np.asarray(painting)
+    np.testing.assert_array_equal(seen[:5, :5, 3], 0)
+    assert seen[210, 190, 3] == 255
+    assert np.abs(seen[:, :, 3].astype(int) - before[:, :, 3])[40:].max() < (10 if suffix != "gif" else 129)
+
+
+def test_a_format_without_transparency_shows_white(tmp_path: Path, cutout: Path) -> None:
+    out = tmp_path / "joy.jpg"
+    assert main(["portrait", "render", str(cutout), "--emotion", "joy", "--out", str(out)]) == 0
+    assert read_image(out)[:4, :4].min() > 250
+
+
 def test_a_driver_is_played_frame_by_frame(tmp_path: Path, head: Path, astronaut: Image) -> None:
     """The astronaut smiles all along; from rest at first is what is played with --absolute."""
     driver, out = tmp_path / "driver.mp4", tmp_path / "driven.mp4"
@@ -134,18 +185,24 @@ def test_a_driver_without_a_face_is_refused(tmp_path: Path, head: Path, capsys: 
         (["--emotion", "joy", "--out", "a.avi"], 5, "expected .png"),
         (["--emotion", "joy", "--duration", "2", "--out", "a.png"], 2, "are for films"),
         (["--driver", "a.mp4", "--out", "a.png"], 2, "does not"),
+        (["--driver", "nowhere.mp4", "--out", "a.mp4"], 2, "nowhere.mp4 does not exist"),
+        (["--emotion", "joy", "--renderer", "oil", "--out", "a.png"], 2, "no renderer 'oil'; there are: mesh"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_wrong_wishes_are_told_before_any_work(
     arguments: list[str], code: int, words: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def never(*_: object, **__: object) -> None:
-        raise AssertionError("nothing is rigged")
-
-    monkeypatch.setattr("visavis.portrait.gallery.open_portrait", never)
+    nothing_is_rigged(monkeypatch)
     assert main(["portrait", "render", MADONNA, *arguments]) == code
     assert words in one_line(capsys)
+
+
+def nothing_is_rigged(monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("something is rigged")
+
+    monkeypatch.setattr("visavis.portrait.gallery.open_portrait", never)
 
 
 def test_a_picture_without_a_face_leaves_no_file(
@@ -157,13 +214,25 @@ def test_a_picture_without_a_face_leaves_no_file(
     assert not out.exists()
 
 
-def test_a_folder_that_cannot_be_written_is_told(
-    tmp_path: Path, head: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("suffix", ["png", "mp4", "glb"])
+def test_a_folder_that_cannot_be_written_is_told_before_any_work(
+    tmp_path: Path, head: Path, suffix: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    out = tmp_path / "file" / "a.png"
+    nothing_is_rigged(monkeypatch)
+    out = tmp_path / "file" / f"a.{suffix}"
     out.parent.touch()
     assert main(["portrait", "render", str(head), "--emotion", "joy", "--out", str(out)]) == 5
-    assert "cannot write" in one_line(capsys)
+    assert f"cannot write {out}" in one_line(capsys)
+
+
+def test_nothing_is_written_over_what_it_is_made_from(
+    head: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nothing_is_rigged(monkeypatch)
+    before = head.read_bytes()
+    assert main(["portrait", "render", str(head), "--emotion", "joy", "--out", str(head)]) == 5
+    assert "written over what it is made from" in one_line(capsys)
+    assert head.read_bytes() == before
 
 
 def test_a_model_holds_the_rig_and_no_film(tmp_path: Path, head: Path, capsys: pytest.CaptureFixture[str]) -> None:

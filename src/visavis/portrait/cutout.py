@@ -1,0 +1,56 @@
+"""Paintings with transparency: what is seen through moves with the paint.
+
+A picture is read laid over white, and rendered so; here its transparency is moved alike, and the white taken out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.portrait.render import MeshRenderer
+from visavis.portrait.rig import Rig
+from visavis.types import Expression, Image
+
+__all__ = ["Cutout", "lift"]
+
+
+class Cutout:
+    """The transparency of a painting, with an expression.
+
+    Args:
+        rig: of the painting.
+        alpha: (H, W) uint8, 0 where it is seen through.
+
+    Raises:
+        ValueError: `alpha` has another size than the painting.
+    """
+
+    def __init__(self, rig: Rig, alpha: NDArray[np.uint8]) -> None:
+        if alpha.shape != rig.painting.shape[:2]:
+            raise ValueError(f"the transparency has the shape {alpha.shape}, the painting {rig.painting.shape[:2]}")
+        still = replace(rig.creases, drivers=np.zeros_like(rig.creases.drivers))
+        self._renderer = MeshRenderer(replace(rig, painting=np.repeat(alpha[:, :, None], 3, axis=2), creases=still))
+        self._alpha = alpha
+        grid = rig.mouth.grid.box
+        self._kept = (grid, *(eye.box for eye in rig.eyes))
+
+    def render(self, expression: Expression) -> NDArray[np.uint8]:
+        """(H, W) uint8; mouth and eyes, which are painted anew, stay as opaque as they are."""
+        moved = self._renderer.render(expression)[:, :, 0].copy()
+        for x0, y0, x1, y1 in self._kept:
+            moved[y0:y1, x0:x1] = self._alpha[y0:y1, x0:x1]
+        return moved
+
+
+def lift(image: Image, alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Take the white out of a picture that was laid over it: (H, W, 4) RGBA, not premultiplied.
+
+    `seen = alpha * colour + (1 - alpha) * white`, solved for the colour.
+    """
+    share = alpha[:, :, None].astype(np.float32) / 255
+    colour = 255 - (255 - image.astype(np.float32)) / np.maximum(share, 1 / 255)
+    lifted = np.where(alpha[:, :, None] == 255, image, np.rint(np.clip(colour, 0, 255)))
+    return np.dstack([lifted.astype(np.uint8), alpha])
