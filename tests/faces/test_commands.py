@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.films import write_video
+from tests.films import noise, truncate, write_video
 from visavis.cli import main
 from visavis.cli.crop import parse_interval
 from visavis.errors import ConfigError
@@ -89,6 +89,42 @@ def test_a_broken_file_is_passed_over(pictures: Path, tmp_path: Path, capsys: py
     assert crop(pictures, "--out", tmp_path / "crops") == 1
     assert "broken.jpg" in capsys.readouterr().err
     assert len(rows_of(tmp_path / "crops")) == 3
+
+
+def test_a_video_that_breaks_off_gives_what_it_has(
+    tmp_path: Path, astronaut: Image, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frames = [np.concatenate([astronaut[:256, 128:384], each]) for each in noise(30, height=64, width=256)]
+    film, early = write_video(tmp_path / "film.mp4", frames, rate=10), tmp_path / "early.mp4"
+    truncate(film, early, part=0.6)
+    assert crop(early, "--out", tmp_path / "crops", "--every", "500ms") == 1
+    assert "early.mp4 breaks off after" in capsys.readouterr().err
+    assert 1 <= len(rows_of(tmp_path / "crops")) < 6
+
+
+def test_an_empty_folder_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "empty").mkdir()
+    assert crop(tmp_path / "empty", "--out", tmp_path / "crops") == 2
+    assert "empty holds no picture or video" in capsys.readouterr().err
+    assert not (tmp_path / "crops").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_any_work(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert crop(pictures, "--out", pictures / "one.png" / "deeper") == 5
+    assert "one.png is a file" in capsys.readouterr().err
+    monkeypatch.setattr("os.access", lambda place, mode: Path(place) != tmp_path)
+    assert crop(pictures, "--out", tmp_path / "new" / "crops") == 5
+    assert "may not be written to" in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_model_without_its_detector_is_refused(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = ["--model", str(pictures / "one.png")]
+    assert main(["faces", "detect", str(pictures / "one.png"), *model]) == 2
+    assert main(["crop", str(pictures), "--out", str(pictures / "out"), *model]) == 2
+    assert capsys.readouterr().err.count("--model needs a --detector") == 2
 
 
 def test_wrong_use_is_one_line_and_a_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

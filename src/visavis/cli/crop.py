@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -160,8 +161,7 @@ class _Album:
     """The folder of crops and its list."""
 
     def __init__(self, folder: Path) -> None:
-        if folder.exists() and not folder.is_dir():
-            raise OutputError(f"{folder} is a file; --out names a folder")
+        _check_folder(folder)
         self._folder = folder
         self.rows: list[dict[str, Any]] = []
         self._names: set[str] = set()
@@ -200,6 +200,18 @@ class _Album:
             writer = csv.DictWriter(file, _COLUMNS, lineterminator="\n")
             writer.writeheader()
             writer.writerows(self.rows)
+
+
+def _check_folder(folder: Path) -> None:
+    """Raise OutputError where no folder can be made or written to: before hours of video are searched."""
+    try:
+        there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    except OSError as error:
+        raise OutputError(f"{folder} cannot be reached: {error.strerror}; choose another folder for --out") from error
+    if not there.is_dir():
+        raise OutputError(f"{there} is a file; --out names a folder")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise OutputError(f"{there} may not be written to; choose another folder for --out")
 
 
 def _cropper(
