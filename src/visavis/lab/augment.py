@@ -55,6 +55,8 @@ class Augmenter:
         x = self._place(x, spread(settings.rotate), spread(settings.scale), spread(settings.shift),
                         spread(settings.shift), chance(settings.flip))  # fmt: skip
         x = self._blur(x, chance(settings.blur))
+        if settings.coarse:
+            x = self._coarsen(x, seed)
         gain = 1 + spread(settings.light).view(-1, 1, 1, 1)
         contrast = 1 + spread(settings.light).view(-1, 1, 1, 1)
         cast = 1 + (torch.rand(count, 3, 1, 1, generator=dice) * 2 - 1) * settings.colour
@@ -97,6 +99,15 @@ class Augmenter:
         if len(rows):
             small = functional.avg_pool2d(x[rows], 2)
             x[rows] = functional.interpolate(small, size=x.shape[-2:], mode="bilinear", align_corners=False)
+        return x
+
+    def _coarsen(self, x: Tensor, seed: int) -> Tensor:
+        """A third of the resolution or more, and back: faces are seen sharp and as a few pixels enlarged."""
+        dice, side = torch.Generator().manual_seed(seed + 1), x.shape[-1]
+        sides = torch.randint(side // 3, side, (len(x),), generator=dice)
+        for index in torch.nonzero(torch.rand(len(x), generator=dice) < self._settings.coarse).flatten().tolist():
+            small = functional.interpolate(x[index : index + 1], size=(int(sides[index]),) * 2, mode="area")
+            x[index] = functional.interpolate(small, size=(side, side), mode="bilinear", align_corners=False)[0]
         return x
 
     def _paint(self, x: Tensor, chosen: Tensor, dice: torch.Generator) -> Tensor:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import csv
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from visavis.errors import ConfigError, ModelError
 from visavis.files import replacing
-from visavis.lab.recipe import Recipe, dump_recipe
+from visavis.lab.recipe import Recipe, dump_recipe, recipe_from
 
 __all__ = ["Checkpoint", "Epoch", "read_weights", "save_weights", "write_log"]
 
@@ -72,7 +73,8 @@ class Checkpoint:
         if not path.is_file():
             return None
         content = read_weights(path)
-        if content.pop("recipe", None) != dump_recipe(recipe) or content.pop("data", None) != data:
+        # Read, not compared as text: a key that is younger than the run has its default there.
+        if recipe_from(tomllib.loads(content.pop("recipe", ""))) != recipe or content.pop("data", None) != data:
             raise ConfigError(
                 f"{path.parent} holds a run of another recipe or data set; give another folder, or remove it"
             )

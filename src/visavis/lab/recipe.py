@@ -20,6 +20,7 @@ from visavis.lab.datasets import ATTRIBUTES, SIX
 __all__ = [
     "AugmentRecipe",
     "DataRecipe",
+    "EmotionRecipe",
     "ModelRecipe",
     "Recipe",
     "TrainRecipe",
@@ -84,6 +85,7 @@ class ModelRecipe:
         hidden: widths of ReLU layers in the head (the report's network has its own).
         drop_out: share of features dropped before the last layer.
         drop_path: stochastic depth at the last block (EfficientNet-Lite0).
+        frozen: only the head learns; what the trunk gives is then computed once, where nothing is augmented.
     """
 
     backbone: str = "efficientnet_lite0"
@@ -94,6 +96,7 @@ class ModelRecipe:
     hidden: tuple[int, ...] = ()
     drop_out: float = 0.2
     drop_path: float = 0.1
+    frozen: bool = False
 
     def __post_init__(self) -> None:
         _one_of("model.head", self.head, ("gap", "flatten"))
@@ -126,7 +129,8 @@ class TrainRecipe:
         clip: largest norm of the gradient; 0 for none.
         precision: `float32`, or `bfloat16` where the processor has it (a run says which it got).
         patience: stop after so many epochs without gain on validation; 0 for never.
-        monitor: which figure of validation tells the best weights: `loss`, `mean_average_precision`, or
+        monitor: which figure of validation tells the best weights: `loss`, `mean_average_precision`, `last` (none: the
+            last epoch's are kept), or
             `six_average_precision` of the report's six alone.
         checkpoint_steps: also save every so many steps; 0 saves at the end of epochs.
     """
@@ -157,7 +161,7 @@ class TrainRecipe:
         _one_of("train.schedule", self.schedule, ("constant", "cosine", "plateau"))
         _one_of("train.loss", self.loss, ("bce", "weighted", "asymmetric"))
         _one_of("train.precision", self.precision, ("float32", "bfloat16"))
-        _one_of("train.monitor", self.monitor, ("loss", "mean_average_precision", "six_average_precision"))
+        _one_of("train.monitor", self.monitor, ("loss", "mean_average_precision", "six_average_precision", "last"))
         for name, low, high in (
             ("epochs", 1, 10_000),
             ("head_epochs", 0, 10_000),
@@ -193,6 +197,7 @@ class AugmentRecipe:
         jpeg: chance of being compressed as JPEG at quality 30 to 90.
         erase: chance that a rectangle of up to a quarter of the side is greyed out.
         painting: chance of canvas, cracks and varnish.
+        coarse: chance of being seen at a third of the side or more, and enlarged again.
     """
 
     flip: float = 0.0
@@ -206,10 +211,41 @@ class AugmentRecipe:
     jpeg: float = 0.0
     erase: float = 0.0
     painting: float = 0.0
+    coarse: float = 0.0
 
     def __post_init__(self) -> None:
         for entry in fields(self):
             _between(f"augment.{entry.name}", getattr(self, entry.name), 0, 45 if entry.name == "rotate" else 1)
+
+
+@dataclass(frozen=True, slots=True)
+class EmotionRecipe:
+    """Faces labelled by emotion, learnt beside the attributes of `[data]`; without a folder there are none.
+
+    Attributes:
+        faces: folders, as `emotion_data.open_emotions` takes them; `$VISAVIS_SHARED/...` is expanded.
+        share: which part of the pictures shown are of these faces.
+        balance: how far rare emotions are shown more often: 0 as they come, 1 all alike.
+        beside: weight of the attributes' loss beside the emotions'.
+        folds: networks trained before the one that is kept, each blind to its own part of the training faces.
+        trust: how far a label counts against what the network that was blind to the face says of it.
+        hearsay: weight of what those networks say of the faces of `[data]`, which carry no emotion.
+    """
+
+    faces: tuple[str, ...] = ()
+    share: float = 0.5
+    balance: float = 0.5
+    beside: float = 1.0
+    folds: int = 3
+    trust: float = 1.0
+    hearsay: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, low, high in (
+            ("share", 0.05, 1), ("balance", 0, 1), ("beside", 0, 100), ("folds", 2, 20), ("trust", 0, 1),
+            ("hearsay", 0, 1),
+        ):  # fmt: skip
+            _between(f"emotion.{name}", getattr(self, name), low, high)
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +267,7 @@ class Recipe:
     model: ModelRecipe = field(default_factory=ModelRecipe)
     train: TrainRecipe = field(default_factory=TrainRecipe)
     augment: AugmentRecipe = field(default_factory=AugmentRecipe)
+    emotion: EmotionRecipe = field(default_factory=EmotionRecipe)
 
 
 def _one_of(name: str, value: str, known: Sequence[str]) -> None:

@@ -15,14 +15,14 @@ from visavis.lab.datasets import SPLITS, Dataset, open_dataset
 from visavis.lab.pixels import PixelStore, Progress, open_store, whole
 from visavis.lab.recipe import Recipe, load_recipe
 from visavis.lab.splits import official_split, split_by_identity
-from visavis.types import Float32
+from visavis.types import EMOTIONS, Float32
 
 if TYPE_CHECKING:
     from visavis.lab.checkpoint import Epoch
     from visavis.lab.models import Network
     from visavis.lab.train import TrainingData, Watcher
 
-__all__ = ["Material", "data_path", "default_cache", "load_run", "material", "network_of", "run"]
+__all__ = ["Material", "default_cache", "expand", "load_run", "material", "network_of", "outputs_of", "run"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,17 +57,17 @@ def default_cache() -> Path:
     return user_cache_path("visavis") / "lab"
 
 
-def data_path(recipe: Recipe) -> Path:
-    """The recipe's data set with `$VARIABLES` and `~` expanded; VISAVIS_SHARED is `../shared` unless set.
+def expand(text: str) -> Path:
+    """A path with `$VARIABLES` and `~` expanded; VISAVIS_SHARED is `../shared` unless set.
 
     Raises:
         ConfigError: a variable is not set.
     """
     os.environ.setdefault("VISAVIS_SHARED", str(Path("../shared").resolve()))
-    text = os.path.expandvars(recipe.data.path)
-    if "$" in text:
-        raise ConfigError(f"data.path {recipe.data.path!r} names a variable that is not set")
-    return Path(text).expanduser()
+    expanded = os.path.expandvars(text)
+    if "$" in expanded:
+        raise ConfigError(f"the path {text!r} names a variable that is not set")
+    return Path(expanded).expanduser()
 
 
 def material(
@@ -84,7 +84,7 @@ def material(
     Raises:
         InputError, ConfigError: no such data set, or it cannot be split so.
     """
-    dataset = open_dataset(data_path(recipe), form=recipe.data.form)
+    dataset = open_dataset(expand(recipe.data.path), form=recipe.data.form)
     dataset = (
         split_by_identity(dataset, seed=recipe.seed) if recipe.data.split == "identity" else official_split(dataset)
     )
@@ -109,8 +109,11 @@ def material(
 def network_of(recipe: Recipe, *, assets: AssetStore | None = None, pretrained: bool = True) -> Network:
     """The recipe's network; without `pretrained` with random weights, to be filled from a run.
 
+    A recipe whose `model.weights` is a run folder starts from that run's trunk; its head starts anew.
+
     Raises:
         ConfigError, AssetError: as `models.build`.
+        InputError, ModelError: the run to start from is not there, or is of another network.
     """
     from visavis.lab.models import build, keras
 
@@ -122,17 +125,41 @@ def network_of(recipe: Recipe, *, assets: AssetStore | None = None, pretrained: 
     elif pretrained and recipe.model.weights != "none":
         weights = Path(recipe.model.weights).expanduser()
     settings = recipe.model
-    return build(
+    run_folder = weights if isinstance(weights, Path) and weights.suffix == "" else None
+    network = build(
         settings.backbone,
         resolution=settings.resolution,
-        attributes=len(recipe.data.names),
+        attributes=len(outputs_of(recipe)),
         head=settings.head,
         hidden=settings.hidden,
         drop_out=settings.drop_out,
         drop_path=settings.drop_path,
-        weights=weights,
+        weights=None if run_folder else weights,
         sha256=settings.sha256,
+        frozen=settings.frozen,
     )
+    if run_folder is not None:
+        _start_from(network, run_folder)
+    return network
+
+
+def outputs_of(recipe: Recipe) -> tuple[str, ...]:
+    """The network's outputs by name: the emotions first, where there are faces labelled so, then the attributes."""
+    return (*(EMOTIONS if recipe.emotion.faces else ()), *recipe.data.names)
+
+
+def _start_from(network: Network, folder: Path) -> None:
+    from visavis.lab.checkpoint import read_weights
+    from visavis.lab.models import load_state, named_state
+
+    if not (folder / "best.pt").is_file():
+        raise InputError(
+            f"{folder} is no run to start from: expected best.pt in it; train one with: visavis lab train {folder.name}"
+        )
+    own = named_state(network.model)
+    trunk = tuple(f"{name}/" for name in network.trunk)
+    given = {name: tensor for name, tensor in read_weights(folder / "best.pt").items() if name.startswith(trunk)}
+    load_state(network.model, own | given)
 
 
 def training_data(recipe: Recipe, stuff: Material) -> TrainingData:
@@ -199,6 +226,10 @@ def load_run(folder: Path) -> tuple[Recipe, Network]:
         InputError: the folder holds no run.
         ModelError: its weights do not fit its recipe.
     """
+    from visavis.lab.members import MEMBERS, load_members
+
+    if (folder / MEMBERS).is_file():
+        return load_members(folder)
     if not (folder / "recipe.toml").is_file() or not (folder / "best.pt").is_file():
         raise InputError(
             f"{folder} is no run: expected recipe.toml and best.pt in it; train one with: visavis lab train"

@@ -37,7 +37,7 @@ from visavis.lab.average import follow, lent_weights
 from visavis.lab.checkpoint import Checkpoint, Epoch, read_weights, save_weights, write_log
 from visavis.lab.dataset import SIX
 from visavis.lab.distributed import average_buffers, average_gradients, join_processes
-from visavis.lab.losses import emphasis, losses, mix
+from visavis.lab.losses import emphasis, mean_loss, mix
 from visavis.lab.models import Network, load_state, logits_of, named_state
 from visavis.lab.pixels import PixelStore
 from visavis.lab.provenance import provenance
@@ -63,20 +63,32 @@ class TrainingData:
 
     Attributes:
         attributes: A names, the order of the outputs.
-        labels: (N, A) uint8.
+        labels: (N, A) numbers in [0, 1]; nan where it is not known.
         train, val: row numbers of the two sides.
         store: squares to train on, as large as the network's or larger by a margin.
         exact: squares exactly as the live product cuts them; what validation sees.
         fingerprint: hash of the data set.
+        choices: so many outputs, the first, are one choice among them, as emotions are; validation looks at them.
+        chances: (N,) how likely a row is drawn; None takes each row of the training side once an epoch.
     """
 
     attributes: tuple[str, ...]
-    labels: NDArray[np.uint8]
+    labels: NDArray[np.uint8] | NDArray[np.float32]
     train: NDArray[np.int64]
     val: NDArray[np.int64]
     store: PixelStore
     exact: PixelStore
     fingerprint: str
+    choices: int = 0
+    chances: NDArray[np.float64] | None = None
+
+    def order(self, seed: list[int]) -> NDArray[np.int64]:
+        """The rows of one epoch: as many as the training side has, in an order that `seed` tells."""
+        dice = np.random.default_rng(seed)
+        if self.chances is None:
+            return dice.permutation(self.train)
+        chances = self.chances[self.train]
+        return dice.choice(self.train, len(self.train), p=chances / chances.sum())
 
 
 def use_resident_memory() -> None:
@@ -102,9 +114,18 @@ def _are_pictures(stored: Tensor) -> bool:
 
 @torch.inference_mode()
 def predict(
-    network: Network, pixels: NDArray[np.uint8], rows: NDArray[np.int64], *, flip: bool = True, half: bool = True
+    network: Network,
+    pixels: NDArray[np.uint8],
+    rows: NDArray[np.int64],
+    *,
+    flip: bool = True,
+    half: bool = True,
+    choices: int = 0,
 ) -> NDArray[np.float32]:
-    """(len(rows), A) probabilities of stored squares; with `flip` the logits are averaged with the mirror image's."""
+    """(len(rows), A) probabilities of stored squares; with `flip` the logits are averaged with the mirror image's.
+
+    With `choices` they are those of the first outputs alone, which sum to 1.
+    """
     results = []
     for start in range(0, len(rows), _EVALUATION_BATCH):
         batch = torch.from_numpy(np.ascontiguousarray(pixels[rows[start : start + _EVALUATION_BATCH]]))
@@ -113,8 +134,10 @@ def predict(
             logits = logits_of(network.model(inputs, training=False))
             if flip:
                 logits = (logits + logits_of(network.model(inputs.flip(2), training=False))) / 2
-        results.append(torch.sigmoid(logits).float())
-    return torch.cat(results).numpy() if results else np.zeros((0, network.model.output_shape[-1]), np.float32)
+        results.append(torch.softmax(logits[:, :choices], 1) if choices else torch.sigmoid(logits).float())
+    if not results:
+        return np.zeros((0, choices or network.model.output_shape[-1]), np.float32)
+    return np.asarray(torch.cat(results).numpy())
 
 
 def train(
@@ -188,7 +211,7 @@ def train(
         clock, first = time.monotonic(), begin
         for step in range(begin, epochs * steps):
             epoch, place = divmod(step, steps)
-            order = np.random.default_rng([recipe.seed, number, epoch]).permutation(data.train)
+            order = data.order([recipe.seed, number, epoch])
             rows = order[place * settings.batch : (place + 1) * settings.batch][rank::world]
             rate = _schedule(settings, step, epochs * steps) * slow
             for group, base in zip(optimizer.param_groups, rates, strict=True):
@@ -204,7 +227,8 @@ def train(
                 inputs, labels = mix(inputs, labels, settings.mixup, seed)
             with torch.autocast("cpu", torch.bfloat16, enabled=half):
                 logits = logits_of(model(inputs, training=True))  # (B, A)
-            loss = (losses(logits, labels, settings, weights) * emphases).mean()
+            loss = mean_loss(logits, labels, settings, weights=weights, emphases=emphases, choices=data.choices,
+                             beside=recipe.emotion.beside)  # fmt: skip
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             learning = [parameter for group in optimizer.param_groups for parameter in group["params"]]
@@ -229,7 +253,7 @@ def train(
                                   rate=rates[0] * rate, train_loss=loss_sum / steps,
                                   seconds=time.monotonic() - start)  # fmt: skip
                 log.append(entry)
-                score = -entry.loss if settings.monitor == "loss" else getattr(entry, settings.monitor)
+                score = _score(entry, settings.monitor, count=len(log))
                 waited = 0 if score > best else waited + 1
                 if score > best:
                     best = score
@@ -277,14 +301,21 @@ def _schedule(settings: TrainRecipe, step: int, total: int) -> float:
     return rise * (0.5 + 0.5 * math.cos(math.pi * step / total) if settings.schedule == "cosine" else 1.0)
 
 
+def _score(entry: Epoch, monitor: str, *, count: int) -> float:
+    """What the best epoch has most of."""
+    if monitor == "last":
+        return float(count)
+    return -entry.loss if monitor == "loss" else float(getattr(entry, monitor))
+
+
 def _positive_weights(data: TrainingData) -> Tensor:
-    rate = data.labels[data.train].mean(0).clip(1e-6, 1 - 1e-6)
+    rate = np.nanmean(data.labels[data.train], 0).clip(1e-6, 1 - 1e-6)
     return torch.tensor(((1 - rate) / rate).clip(0.1, 10.0), dtype=torch.float32)
 
 
 @torch.no_grad()
 def _start_at_rates(network: Network, data: TrainingData) -> None:
-    rate = torch.tensor(data.labels[data.train].mean(0).clip(1e-3, 1 - 1e-3), dtype=torch.float32)
+    rate = torch.tensor(np.nanmean(data.labels[data.train], 0).clip(1e-3, 1 - 1e-3), dtype=torch.float32)
     kernel, bias = (variable.value for variable in network.model.get_layer("attributes").weights)
     kernel.zero_()
     bias.copy_(torch.logit(rate))
@@ -305,8 +336,10 @@ def _validate(
 ) -> Epoch:  # fmt: skip
     """Metrics of the averaged weights on validation; the weights themselves are put back."""
     with lent_weights(network.model, average):
-        scores = predict(network, data.exact.pixels, data.val, flip=recipe.flip_average, half=half)
-    labels = data.labels[data.val]
+        scores = predict(
+            network, data.exact.pixels, data.val, flip=recipe.flip_average, half=half, choices=data.choices
+        )
+    labels = data.labels[data.val][:, : scores.shape[1]]
     precision, recall = metrics.micro_precision_recall(labels, scores)
     six = [column for column, name in enumerate(data.attributes) if name in SIX] or slice(None)
     return Epoch(phase, epoch, round(seconds, 1), rate, train_loss, metrics.cross_entropy(labels, scores),
