@@ -412,6 +412,7 @@ def test_the_small_face_nets_find_the_face(shared: Path, assets: AssetStore, ast
 def test_the_report_s_network_is_read_whole(shared: Path) -> None:
     network = read_cfg(shared / "models" / "yolov3-face" / "yolov3-face.cfg")
     assert network.parameter_count == 61_576_342
+    assert 20 + 4 * network.parameter_count == 246_305_388  # bytes of yolov3-wider_16000.weights
     assert [head.shape for head in network.heads] == [(18, 13, 13), (18, 26, 26), (18, 52, 52)]
     assert len(network.layers) == 107
     wider = read_cfg(shared / "models" / "yolov3-face" / "yolov3-face.cfg", width=608, height=320)
