@@ -113,6 +113,17 @@ class PortraitConfig:
         Literal["mirror", "answer", "contrary"],
         Field(description="`mirror` passes the expression on, `answer` replies, `contrary` replies with the opposite."),
     ] = "answer"
+    answers: Annotated[
+        str, Field(description="Path of a table of answers and their timing of one's own; empty for the package's.")
+    ] = ""
+    life: Annotated[
+        bool, Field(description="Blink, breathe and let the eyes wander while there is nothing to answer.")
+    ] = True
+    attract_after_s: Annotated[
+        float,
+        Field(ge=0, le=3600, description="Seconds alone after which a living portrait looks about; 0 for never."),
+    ] = 5.0
+    seed: Annotated[int, Field(ge=0, le=2**31, description="Of its life: the same seed lives the same life.")] = 0
 
 
 @dataclass(frozen=True, kw_only=True, config=_RULES)

@@ -116,6 +116,52 @@ def test_a_smile_arrives_in_the_time_of_its_row_and_fades_slower() -> None:
     assert fall > 1.5 * rise
 
 
+@pytest.mark.parametrize(
+    ("emotion", "soonest", "latest"), [("joy", 0.4, 0.65), ("surprise", 0.15, 0.25), ("sadness", 0.6, 1.2)]
+)
+def test_an_emotion_comes_in_its_own_time_and_goes_slower(emotion: str, soonest: float, latest: float) -> None:
+    answerer, mark = Answerer(PRESETS), MARKS[emotion]
+    strength = load_answers().answer[emotion].strength
+    rise = fall = 0.0
+    while answerer.step(reading(emotion), 0.005)[mark] < 0.9 * strength:
+        rise += 0.005
+    settled(answerer, reading(emotion))
+    while answerer.step(reading("neutral"), 0.005)[mark] > 0.1 * strength:
+        fall += 0.005
+    assert soonest <= rise <= latest
+    assert fall == pytest.approx(load_answers().pace[emotion].release_s, abs=0.05)
+    assert fall > 1.5 * rise
+
+
+@pytest.mark.parametrize("rate", [15, 30, 120])
+def test_a_weight_never_goes_beyond_a_target_that_came_nearer(rate: int) -> None:
+    for turned_s in (0.05, 0.1, 0.15, 0.3):
+        answerer = Answerer(PRESETS)
+        for _ in range(round(turned_s * rate)):
+            last = answerer.step(reading("surprise"), 1 / rate)["jawOpen"]
+        goal = 0.5 * (1 + last)  # on the way to 1, it is asked to stop a little further on
+        faint = reading("surprise", 0.3 + 0.4 * goal)
+        for _ in range(2 * rate):
+            value = answerer.step(faint, 1 / rate)["jawOpen"]
+            assert value <= goal + 1e-3
+        assert value == pytest.approx(goal, abs=5e-3)
+
+
+def test_the_head_turns_to_the_spectator_as_far_as_asked_and_back() -> None:
+    answerer = Answerer(PRESETS, turn=6.0)
+    np.testing.assert_allclose(settled(answerer, reading("joy"), look=(0.5, -0.5)).sway, (3.0, -1.8, 0), atol=1e-2)
+    assert settled(answerer, None).is_neutral
+    assert not settled(Answerer(PRESETS), reading("joy"), look=(0.5, -0.5)).sway.any()
+
+
+def test_a_row_may_have_a_time_of_its_own(tmp_path: Path) -> None:
+    text = (resources.files("visavis.portrait") / "answers.toml").read_text(encoding="utf-8")
+    path = tmp_path / "mine.toml"
+    path.write_text(text.replace("[answer.joy]", "[answer.joy]\nattack_s = 2.5", 1), encoding="utf-8")
+    pace = load_answers(path).answer["joy"].pace
+    assert (pace.attack_s, pace.release_s) == (2.5, load_answers().pace["joy"].release_s)
+
+
 def test_nothing_jumps_when_the_spectator_leaves_or_turns_from_joy_to_anger() -> None:
     answerer = Answerer(PRESETS)
     last = Expression()

@@ -13,6 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from tests.stage.stand_ins import SteadyFeed, ToldFinder, make_pipeline, smiling_face
+from visavis.portrait.presence import Presence
 from visavis.stage.browser import BrowserCamera, BrowserFeed
 from visavis.stage.feeds import Feed
 from visavis.stage.hub import Hub
@@ -43,6 +44,7 @@ class Stage:
         fallback: bool = False,
         mode: str = "answer",
         open_feed: Callable[[], Feed] | None = None,
+        presence: Presence | None = None,
     ) -> None:
         self.rig = rig or gradient_painting()
         self.finder = finder or ToldFinder((smiling_face(),))
@@ -50,6 +52,7 @@ class Stage:
         self.state = StageState(kind, label, mode, self.rig.digest, fallback=fallback)
         self._open_feed = open_feed or self._default_feed
         self.mode = mode
+        self.presence = presence
         self.port = 0
 
     def _default_feed(self) -> Feed:
@@ -62,7 +65,7 @@ class Stage:
     def start(self) -> None:
         self.hub = Hub()
         self.state = replace(self.state, rig=self.rig.digest)
-        pipeline = make_pipeline(self.finder, mode=self.mode)
+        pipeline = make_pipeline(self.finder, mode=self.mode, presence=self.presence)
         self.loop = Loop(self._open_feed, pipeline, publish=self.hub.publish, state=self.state)
         app = build_app(self.hub, self.rig, loop=self.loop, camera=self.camera)
         listener = self._listener()

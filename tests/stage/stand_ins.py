@@ -9,6 +9,7 @@ import numpy as np
 
 from visavis.errors import SourceError
 from visavis.portrait.answer import Answerer
+from visavis.portrait.presence import Presence
 from visavis.stage.pipeline import FaceFinder, Pipeline
 from visavis.stage.protocol import StageState
 from visavis.types import EMOTIONS, Emotion, Expression, Face, Frame, Image, Reading, Snapshot
@@ -89,7 +90,11 @@ class ToldReader:
 
 
 def make_pipeline(
-    finder: FaceFinder | None = None, *, mode: str = "answer", reader: ToldReader | None = None
+    finder: FaceFinder | None = None,
+    *,
+    mode: str = "answer",
+    reader: ToldReader | None = None,
+    presence: Presence | None = None,
 ) -> Pipeline:
     return Pipeline(
         finder or ToldFinder((smiling_face(),)),
@@ -97,6 +102,7 @@ def make_pipeline(
         lead=BiggestLeads(),
         reader=reader or ToldReader(),
         answerer=Answerer(PRESETS, mode=mode),
+        presence=presence,
     )
 
 

@@ -10,6 +10,8 @@ import pytest
 
 from tests.stage.stand_ins import PRESETS, Clock, Published, SteadyFeed, ToldFinder, blank, make_pipeline, smiling_face
 from visavis.errors import SourceError
+from visavis.portrait.life import Life
+from visavis.portrait.presence import Presence
 from visavis.sources import LiveSource
 from visavis.stage.feeds import LiveFeed
 from visavis.stage.health import Health, RestartBudget
@@ -270,3 +272,24 @@ def test_a_camera_whose_thread_dies_is_opened_again_and_plays_on() -> None:
     loop.check()
     assert published.states == ["opening", "playing", "lost", "playing"]
     assert told == [("playing", ""), ("lost", "camera:0 stopped giving pictures"), ("playing", "")]
+
+
+def test_left_alone_the_portrait_lives_by_itself_and_says_so() -> None:
+    clock, finder, published = Clock(), ToldFinder(()), Published()
+    loop = Loop(
+        lambda: SteadyFeed(clock, clock.sleep),
+        make_pipeline(finder, presence=Presence(Life(seed=1), attract_after_s=2.0, moods=PRESETS)),
+        publish=published,
+        state=STATE,
+        clock=clock,
+    )
+    begun = clock.now
+    while clock.now < begun + 25:
+        snapshot = loop.turn()
+        assert snapshot.attract == (snapshot.time_s - begun >= 2.0)
+    assert max(abs(item.answer.gaze[0]) for item, _ in published.items) > 0.1
+    assert max(item.answer["eyeBlinkLeft"] for item, _ in published.items) > 0.5
+    finder.faces = (smiling_face(),)
+    for _ in range(3):
+        snapshot = loop.turn()
+    assert not snapshot.attract

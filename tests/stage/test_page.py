@@ -14,6 +14,8 @@ from PIL import Image as Pillow
 from tests.stage.conftest import show_expression, wait_until
 from tests.stage.live import Stage, gradient_painting, running
 from tests.stage.stand_ins import ToldFinder, smiling_face
+from visavis.portrait.life import Life
+from visavis.portrait.presence import Presence
 from visavis.stage.protocol import SourceKind
 from visavis.types import BLENDSHAPE_INDEX, Expression
 
@@ -149,10 +151,12 @@ def test_the_painting_fits_the_window_and_can_fill_it(
 
 def test_when_nobody_is_there_the_page_invites_and_stops_when_somebody_comes(open_page: OpenPage) -> None:
     finder = ToldFinder(())
-    with running(Stage(finder=finder)) as stage:
+    with running(Stage(finder=finder, presence=Presence(Life(), attract_after_s=0.5))) as stage:
         page = open_page(stage.url)
         page.wait_for_selector("body[data-attract=true]")
         assert page.inner_text("#invitation") == "Come closer. Look at me."
+        # Meanwhile it lives: it breathes, and what it plays is drawn.
+        wait_until(page, "visavis.shown.at(-1) > 0.2")
         finder.faces = (smiling_face(),)
         page.wait_for_selector("body[data-attract=false]")
 

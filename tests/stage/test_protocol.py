@@ -18,7 +18,7 @@ def snapshot(*, with_emotion: bool = True, answer: Expression | None = None) -> 
 
 
 def test_a_message_says_what_the_page_needs() -> None:
-    answer = Expression.from_mapping({"jawOpen": 0.123456}, gaze=(0.5, -0.25), sway=(1.0, 0.0, -2.0))
+    answer = Expression.from_mapping({"jawOpen": 0.123456}, gaze=(0.5, -0.25), sway=(1.0, 0.0, -2.0), breath=0.33333)
     state = StageState("file", "clip.mp4", "contrary", "0123456789abcdef", fallback=True, state="playing")
     message = json.loads(encode_state(snapshot(answer=answer), state, number=9))
     assert message["v"] == PROTOCOL_VERSION
@@ -28,6 +28,8 @@ def test_a_message_says_what_the_page_needs() -> None:
     np.testing.assert_allclose(message["w"], answer.weights, atol=5e-5)
     assert message["g"] == [0.5, -0.25]
     assert message["s"] == [1, 0, -2]
+    assert message["b"] == 0.3333
+    assert message["attract"] is False
     assert message["people"] == 1
     assert message["rig"] == "0123456789abcdef"
     assert message["mode"] == "contrary"
@@ -38,7 +40,7 @@ def test_a_message_says_what_the_page_needs() -> None:
 @pytest.mark.parametrize("label", ["a" * 5000, "é" * 5000, '"' * 5000, "𝔉" * 500])
 def test_no_message_is_longer_than_promised(label: str) -> None:
     third = np.float32(1 / 3)
-    answer = Expression(np.full(52, third), np.full(2, -third), np.full(3, -100 * third))
+    answer = Expression(np.full(52, third), np.full(2, -third), np.full(3, -100 * third), 1 / 3)
     text = encode_state(snapshot(answer=answer), StageState("file", label, "contrary"), number=10**12)
     assert len(text.encode()) < MAX_MESSAGE_BYTES
 

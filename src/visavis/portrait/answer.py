@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final
@@ -27,10 +27,14 @@ MODES: Final = ("mirror", "answer", "contrary")
 _WEIGHTS: Final = len(BLENDSHAPES)
 _GAZE: Final = slice(_WEIGHTS, _WEIGHTS + 2)
 _SWAY: Final = slice(_WEIGHTS + 2, _WEIGHTS + 5)
+_TIMES: Final = ["attack_s", "release_s"]
 # A critically damped spring has done nine tenths of its way at omega * t = 3.8897, the root of (1 + x) exp(-x) = 0.1.
 _NINE_TENTHS: Final = 3.8897
-# The eyes go to a spectator faster than the face answers.
+# The eyes go to a spectator faster than the face answers, and the head follows them.
 _GAZE_S: Final = 0.35
+_TURN_S: Final = 0.8
+# What the head does of a turn to the side, it does up and down by this share.
+_NOD: Final = 0.6
 # After a gap this long (a laptop that slept) the portrait goes on as if a second had gone by.
 _LONGEST_STEP_S: Final = 1.0
 
@@ -64,11 +68,12 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class AnswerTable:
-    """The whole table: for `answer` and `contrary` a row for each of the seven emotions."""
+    """The whole table: for `answer` and `contrary` a row for each of the seven emotions, and each one's own pace."""
 
     threshold: Threshold
     mirror: Pace
     rest: Pace
+    pace: Mapping[str, Pace]
     answer: Mapping[str, Answer]
     contrary: Mapping[str, Answer]
 
@@ -88,39 +93,45 @@ def load_answers(path: Path | None = None) -> AnswerTable:
         data = tomllib.loads(source.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"the answer table {name} cannot be read: {error}") from error
-    _check_keys(name, "", data, ("threshold", "mirror", "rest", "answer", "contrary"))
+    _check_keys(name, "", data, ("threshold", "mirror", "rest", "pace", "answer", "contrary"))
     threshold = _numbers(name, "threshold", data["threshold"], [item.name for item in fields(Threshold)], high=1.0)
     if threshold["starts"] >= threshold["full"]:
         raise ConfigError(f"{name}: threshold.starts must be below threshold.full")
+    _check_keys(name, "pace", data["pace"], EMOTIONS)
+    pace = {label: Pace(**_numbers(name, f"pace.{label}", data["pace"][label], _TIMES)) for label in EMOTIONS}
     return AnswerTable(
         threshold=Threshold(**threshold),
-        mirror=Pace(**_numbers(name, "mirror", data["mirror"], ["attack_s", "release_s"])),
-        rest=Pace(**_numbers(name, "rest", data["rest"], ["attack_s", "release_s"])),
-        answer=_rows(name, "answer", data["answer"]),
-        contrary=_rows(name, "contrary", data["contrary"]),
+        mirror=Pace(**_numbers(name, "mirror", data["mirror"], _TIMES)),
+        rest=Pace(**_numbers(name, "rest", data["rest"], _TIMES)),
+        pace=pace,
+        answer=_rows(name, "answer", data["answer"], pace),
+        contrary=_rows(name, "contrary", data["contrary"], pace),
     )
 
 
-def _rows(name: str, section: str, data: Any) -> dict[str, Answer]:
+def _rows(name: str, section: str, data: Any, paces: Mapping[str, Pace]) -> dict[str, Answer]:
     _check_keys(name, section, data, EMOTIONS)
     rows: dict[str, Answer] = {}
     for label in EMOTIONS:
         where = f"{section}.{label}"
         row = data[label]
-        _check_keys(name, where, row, ("plays", "strength", "attack_s", "release_s", "reason"))
+        _check_keys(name, where, row, ("plays", "strength", "reason"), optional=_TIMES)
         if row["plays"] not in EMOTIONS:
             raise ConfigError(f"{name}: {where}.plays is {row['plays']!r}; expected one of {', '.join(EMOTIONS)}")
         strength = _numbers(name, where, {"strength": row["strength"]}, ["strength"], high=1.0)["strength"]
-        pace = _numbers(name, where, {key: row[key] for key in ("attack_s", "release_s")}, ["attack_s", "release_s"])
-        rows[label] = Answer(row["plays"], strength, Pace(**pace), str(row["reason"]))
+        own = [key for key in _TIMES if key in row]
+        pace = replace(paces[row["plays"]], **_numbers(name, where, {key: row[key] for key in own}, own))
+        rows[label] = Answer(row["plays"], strength, pace, str(row["reason"]))
     return rows
 
 
-def _check_keys(name: str, where: str, data: Any, keys: tuple[str, ...]) -> None:
+def _check_keys(
+    name: str, where: str, data: Any, keys: tuple[str, ...], *, optional: tuple[str, ...] | list[str] = ()
+) -> None:
     prefix = f"{where}." if where else ""
     if not isinstance(data, dict):
         raise ConfigError(f"{name}: {where} must be a table with {', '.join(keys)}")
-    unknown = [f"{prefix}{key}" for key in data if key not in keys]
+    unknown = [f"{prefix}{key}" for key in data if key not in keys and key not in optional]
     missing = [f"{prefix}{key}" for key in keys if key not in data]
     if unknown or missing:
         wrong = [*(f"unknown {key}" for key in unknown), *(f"missing {key}" for key in missing)]
@@ -148,6 +159,7 @@ class Answerer:
         mode: `mirror`, `answer` or `contrary`.
         table: the answer table; the package's own by default.
         sway: how much of a mirrored head's turn the portrait takes on, in [0, 1]; a painting can turn a few degrees.
+        turn: how many degrees the head turns to a spectator at the edge of what is seen, when it does not mirror.
 
     >>> smile = Expression.from_mapping({"mouthSmileLeft": 1.0})
     >>> answerer = Answerer({label: smile if label == "joy" else Expression() for label in EMOTIONS}, mode="answer")
@@ -165,6 +177,7 @@ class Answerer:
         mode: str = "answer",
         table: AnswerTable | None = None,
         sway: float = 0.0,
+        turn: float = 0.0,
     ) -> None:
         if mode not in MODES:
             raise ConfigError(f"unknown mode {mode!r}; expected one of {', '.join(MODES)}")
@@ -175,6 +188,7 @@ class Answerer:
         self.table = table or load_answers()
         self._presets = dict(presets)
         self._sway = min(max(sway, 0.0), 1.0)
+        self._turn = turn
         self.forget()
 
     def forget(self) -> None:
@@ -182,6 +196,7 @@ class Answerer:
         self._value: NDArray[np.float64] = np.zeros(_WEIGHTS + 5)
         self._speed: NDArray[np.float64] = np.zeros(_WEIGHTS + 5)
         self._heard = "neutral"
+        self._fading = self.table.pace["neutral"].release_s
 
     @property
     def heard(self) -> str:
@@ -201,7 +216,7 @@ class Answerer:
         rising = target > self._value
         times = np.where(rising, pace.attack_s, pace.release_s)
         if reading is not None and not self._mirrors(reading):
-            times[_GAZE] = _GAZE_S
+            times[_GAZE], times[_SWAY] = _GAZE_S, _TURN_S
         self._follow(target, times, dt)
         values = self._value.astype(np.float32)
         return Expression(
@@ -222,12 +237,19 @@ class Answerer:
         probability = self._listen(reading.emotion)
         rows = self.table.answer if self.mode == "answer" else self.table.contrary
         row = rows[self._heard]
+        pace = row.pace
+        if row.strength > 0:
+            self._fading = pace.release_s
+        else:
+            # What was played goes as it goes, whatever came after it.
+            pace = replace(pace, release_s=self._fading)
         limits = self.table.threshold
         loudness = min(max((probability - limits.starts) / (limits.full - limits.starts), 0.0), 1.0)
         target = _flat(self._presets[row.plays]) * (row.strength * loudness)
         if look is not None:
             target[_GAZE] = np.clip(look, -1, 1)
-        return target, row.pace
+            target[_SWAY] = (self._turn * look[0], _NOD * self._turn * look[1], 0.0)
+        return target, pace
 
     def _listen(self, emotion: Emotion) -> float:
         """Choose the emotion to answer, changing only for a clear lead, and return its probability."""
@@ -241,12 +263,18 @@ class Answerer:
 
     def _follow(self, target: NDArray[np.float64], times: NDArray[np.float64], dt: float) -> None:
         omega = _NINE_TENTHS / np.maximum(times, 1e-3)
-        decay = np.exp(-omega * dt)
         distance = self._value - target
+        # A target that came nearer while a weight was on its way would be overshot: it brakes as hard as it must. At
+        # omega = |v| / |d| the spring comes in along an exponential, which reaches the target and never crosses it.
+        approaching = self._speed * distance < 0
+        needed = np.abs(self._speed) / np.maximum(np.abs(distance), 1e-9)
+        omega = np.where(approaching, np.maximum(omega, needed), omega)
+        self._speed[distance == 0] = 0.0
+        decay = np.exp(-omega * dt)
         push = (self._speed + omega * distance) * dt
         self._value = target + (distance + push) * decay
         self._speed = (self._speed - omega * push) * decay
-        # A target that turned back may let the spring overshoot: a weight has ends, and stands still at them.
+        # A target that turned back lets a weight go on for a moment: it has ends, and stands still at them.
         weights = self._value[:_WEIGHTS]
         beyond = (weights < 0) | (weights > 1)
         self._speed[:_WEIGHTS][beyond] = 0.0

@@ -17,14 +17,15 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.portrait.answer import Pace
 from visavis.types import BLENDSHAPE_INDEX, BLENDSHAPES, Expression, Float32
 
 __all__ = ["Key", "Passage", "Timeline", "blended", "emotion_passage", "relative_to_rest", "tour"]
 
-#: Seconds that a felt smile takes to rise and to fade: onsets last 0.4 to 0.7 s, offsets are slower (K. Schmidt,
-#: J. Cohn, Y. Tian, "Signal characteristics of spontaneous facial expressions", Biological Psychology 65, 2003).
-ONSET_S: Final = 0.55
-OFFSET_S: Final = 0.95
+#: Seconds that an expression takes to rise and to fade where nothing else is said, as a felt smile does: onsets last
+#: 0.4 to 0.7 s, offsets are slower (K. Schmidt, J. Cohn, Y. Tian, "Signal characteristics of spontaneous facial
+#: expressions", Biological Psychology 65, 2003). Each emotion's own times are in `answers.toml`.
+_PACE: Final = Pace(0.55, 1.2)
 #: By how much eyes and brows go before the rest, in seconds.
 _LEAD_S: Final = 0.06
 #: A blink closes faster than it opens and lasts about a fifth of a second (VanderWerf et al., J. Neurophysiology 89,
@@ -79,7 +80,7 @@ class Passage:
         if lids > 0:
             # What squints or widens gives way to the blink as far as the lids are closed.
             weights[_BLINKS] = np.maximum(weights[_BLINKS], lids)
-        return Expression(weights, above.gaze, below.sway)
+        return Expression(weights, above.gaze, below.sway, below.breath)
 
     def frame_times(self, frames_per_second: float) -> NDArray[np.float64]:
         """When to draw, in seconds: the first frame at 0, none at or after the end."""
@@ -96,11 +97,11 @@ class Passage:
         return start.expression.mix(end.expression, t * t * t * (10 - 15 * t + 6 * t * t))
 
 
-def emotion_passage(expression: Expression, *, duration_s: float = 4.0) -> Passage:
+def emotion_passage(expression: Expression, *, duration_s: float = 4.0, pace: Pace = _PACE) -> Passage:
     """From rest to an expression, a while there, and back to rest, with human timing.
 
-    The onset takes half a second and the offset about one; what is left of `duration_s` is rest at both ends and the
-    apex between. A shorter film than these need is played faster as a whole.
+    Onset and offset take the times of `pace`; what is left of `duration_s` is rest at both ends and the apex between. A
+    shorter film than these need is played faster as a whole.
 
     Raises:
         ValueError: a duration that is not above 0.
@@ -108,8 +109,8 @@ def emotion_passage(expression: Expression, *, duration_s: float = 4.0) -> Passa
     if not duration_s > 0:
         raise ValueError(f"a passage must last longer than 0 seconds, not {duration_s}")
     # The shortest that still holds its apex for as long as it rises.
-    pace = min(1.0, duration_s / (ONSET_S + OFFSET_S + ONSET_S + 0.4))
-    onset, offset = ONSET_S * pace, OFFSET_S * pace
+    haste = min(1.0, duration_s / (2 * pace.attack_s + pace.release_s + 0.4))
+    onset, offset = pace.attack_s * haste, pace.release_s * haste
     free = duration_s - onset - offset
     before, after = 0.12 * free, 0.2 * free
     # The apex is not frozen: it sinks a little before it fades.
@@ -124,28 +125,29 @@ def emotion_passage(expression: Expression, *, duration_s: float = 4.0) -> Passa
     return Passage(keys, duration_s, blinks)
 
 
-def tour(expressions: Sequence[Expression], *, hold_s: float = 1.2) -> Passage:
-    """From rest through one expression after the other, and back to rest.
+def tour(expressions: Sequence[Expression], *, paces: Sequence[Pace] | None = None, hold_s: float = 1.2) -> Passage:
+    """From rest through one expression after the other, and back to rest; `paces` are theirs, one for each.
 
     Between two the face comes most of the way back before it takes up the next, with a blink on the turn: a mixture of
     joy and anger halfway would be neither.
 
     Raises:
-        ValueError: no expression, or a negative hold.
+        ValueError: no expression, a negative hold, or not one pace for each expression.
     """
     if not expressions or hold_s < 0:
         raise ValueError("a tour needs an expression and a hold of at least 0 seconds")
+    paces = [_PACE] * len(expressions) if paces is None else paces
     time_s = 0.5
     keys = [Key(time_s, Expression())]
     blinks = []
-    for index, expression in enumerate(expressions):
-        time_s += ONSET_S
+    for index, (expression, pace) in enumerate(zip(expressions, paces, strict=True)):
+        time_s += pace.attack_s
         keys.append(Key(time_s, expression))
         time_s += hold_s
         keys.append(Key(time_s, expression.scaled(0.94)))
         last = index == len(expressions) - 1
-        blinks.append(time_s + 0.3 * OFFSET_S)
-        time_s += OFFSET_S
+        blinks.append(time_s + 0.3 * pace.release_s)
+        time_s += pace.release_s
         keys.append(Key(time_s, Expression() if last else expression.scaled(0.1)))
     return Passage(tuple(keys), time_s + 0.6, tuple(blinks))
 
@@ -226,6 +228,7 @@ def relative_to_rest(timeline: Timeline, *, quantile: float = 0.15, most: float 
             np.clip((expression.weights - rest) / (1 - rest), 0, 1).astype(np.float32),
             np.clip(expression.gaze - gaze, -1, 1),
             expression.sway - sway,
+            expression.breath,
         )
 
     return Timeline(timeline.times_s, tuple(relative(expression) for expression in timeline.expressions))

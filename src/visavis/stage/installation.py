@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from visavis.config import Config
-from visavis.portrait.answer import Answerer
+from visavis.portrait.answer import Answerer, load_answers
+from visavis.portrait.life import Life
+from visavis.portrait.presence import Presence
 from visavis.portrait.presets import emotion_presets
 from visavis.stage.browser import BrowserCamera
 from visavis.stage.choice import SourceChoice, choose_source
@@ -31,6 +33,9 @@ __all__ = ["Installation", "build_pipeline", "prepare_portrait", "set_up"]
 
 # A spectator turns further than a painting can: of thirty degrees it follows ten.
 _SWAY_SHARE: Final = 0.35
+# Degrees by which a head turns to a spectator at the edge of the camera's picture: with `--sway`, and by life alone.
+_TURN: Final = 8.0
+_GLANCE: Final = 2.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +82,23 @@ def build_pipeline(
             min_dwell_s=smoothing.min_dwell_s,
         ),
     )
+    presets, portrait = emotion_presets(), config.portrait
+    mode = mode or portrait.mode
     return Pipeline(
         finder,
         tracker=Tracker(),
         lead=LeadPolicy(lead),
         reader=reader,
-        answerer=Answerer(emotion_presets(), mode=mode or config.portrait.mode, sway=_SWAY_SHARE if sway else 0.0),
+        answerer=Answerer(
+            presets,
+            mode=mode,
+            table=load_answers(Path(portrait.answers) if portrait.answers else None),
+            sway=_SWAY_SHARE if sway else 0.0,
+            turn=_TURN if sway else _GLANCE if portrait.life else 0.0,
+        ),
+        presence=Presence(Life(portrait.seed), attract_after_s=portrait.attract_after_s, moods=presets, mode=mode)
+        if portrait.life
+        else None,
     )
 
 
@@ -124,7 +140,7 @@ def set_up(
         camera: N of /dev/videoN; see `choose_source`.
         source: path, URL, `browser` or `script`; see `choose_source`.
         lead: who leads the portrait when several are there.
-        sway: in mirror mode, let the painted head turn a little with the spectator's.
+        sway: let the painted head turn with the spectator's in mirror mode, else to where the spectator stands.
         hosts: names by which the server may be called, beside this machine's own.
         language: of the page, when the address does not say; empty for the browser's.
         tell: given each change of the source's state, with the reason.

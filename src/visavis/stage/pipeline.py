@@ -15,6 +15,7 @@ from visavis.types import Expression, Face, Frame, Image, Reading, Snapshot
 
 __all__ = [
     "STAGES",
+    "Enlivener",
     "FaceFinder",
     "FaceReader",
     "LeadChooser",
@@ -75,6 +76,19 @@ class PortraitAnswerer(Protocol):
         ...
 
 
+class Enlivener(Protocol):
+    """Adds life to an answer, and knows when the portrait is alone; `visavis.portrait.presence.Presence` is one."""
+
+    @property
+    def attract(self) -> bool:
+        """True while the portrait lives by itself."""
+        ...
+
+    def step(self, answer: Expression, reading: Reading | None, dt: float) -> Expression:
+        """Move on by `dt` seconds."""
+        ...
+
+
 def gaze_towards(face: Face, *, width: int, height: int) -> tuple[float, float]:
     """Where a portrait beside the camera must look to meet `face`, as a gaze in [-1, 1].
 
@@ -108,6 +122,7 @@ class Pipeline:
         lead: LeadChooser,
         reader: FaceReader,
         answerer: PortraitAnswerer,
+        presence: Enlivener | None = None,
         stopwatch: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.finder = finder
@@ -116,6 +131,7 @@ class Pipeline:
         self._lead = lead
         self._reader = reader
         self._answerer = answerer
+        self._presence = presence
         self._stopwatch = stopwatch
         self._last_s: float | None = None
         self._last_frame_s = 0.0
@@ -140,24 +156,39 @@ class Pipeline:
         leading = next((reading for reading in readings if reading.face is lead), None)
         look = gaze_towards(leading.face, width=frame.width, height=frame.height) if leading else None
         self._readings, self._leading, self._look = readings, leading, look
-        answer = self._answerer.step(leading, self._elapsed(now), look=look)
+        answer = self._answer(now)
         marks.append(self._stopwatch())
         spans = zip(STAGES, pairwise(marks), strict=True)
         self.timings = {stage: (end - start) * 1000 for stage, (start, end) in spans}
         self._last_frame_s, self._last_index = frame.time_s, frame.index
-        return Snapshot(now, frame.time_s, frame.index, readings, leading, answer)
+        return self._snapshot(now, answer)
 
     def tick(self, now: float) -> Snapshot:
         """Move on between two frames: the last reading still holds."""
-        answer = self._answerer.step(self._leading, self._elapsed(now), look=self._look)
-        return Snapshot(now, self._last_frame_s, self._last_index, self._readings, self._leading, answer)
+        return self._snapshot(now, self._answer(now))
 
     def rest(self, now: float) -> Snapshot:
-        """Move on with nobody there (the source is gone): the portrait goes back to rest."""
+        """Move on with nobody there (the source is gone): the portrait goes back to rest, and lives by itself."""
         if self._readings:
             self._reader.forget()
         self._readings, self._leading, self._look = (), None, None
         return self.tick(now)
+
+    def _answer(self, now: float) -> Expression:
+        elapsed = self._elapsed(now)
+        answer = self._answerer.step(self._leading, elapsed, look=self._look)
+        return answer if self._presence is None else self._presence.step(answer, self._leading, elapsed)
+
+    def _snapshot(self, now: float, answer: Expression) -> Snapshot:
+        return Snapshot(
+            now,
+            self._last_frame_s,
+            self._last_index,
+            self._readings,
+            self._leading,
+            answer,
+            attract=self._presence is not None and self._presence.attract,
+        )
 
     def _elapsed(self, now: float) -> float:
         elapsed = 0.0 if self._last_s is None else max(now - self._last_s, 0.0)

@@ -11,7 +11,6 @@ import { TEXTS, chooseLanguage, describeSource } from "./texts.js";
 
 const WEIGHTS = 52;
 const NUMBERS = WEIGHTS + 6; // weights, gaze, sway, breath
-const ATTRACT_AFTER_S = 2.5;
 const HAND_AWAY_MS = 3000;
 const LARGEST_SIDE = 4096;
 
@@ -30,7 +29,6 @@ let message = null;
 let lineUp = null;
 let trouble = null;
 let cameraState = "off";
-let lastSeenS = -Infinity;
 let resized = true;
 let frames = 0;
 
@@ -113,7 +111,7 @@ function draw(values) {
 function frame() {
   requestAnimationFrame(frame);
   draw(playout.sample(now()));
-  invite(Boolean(message) && lineUp !== false && now() - lastSeenS > ATTRACT_AFTER_S);
+  invite(Boolean(message?.attract) && lineUp !== false);
 }
 
 function invite(wanted) {
@@ -135,16 +133,15 @@ function receive(data) {
   if (message && data.rig !== message.rig) change();
   message = data;
   playout.push(data.t, values, now());
-  if (data.people > 0) lastSeenS = now();
   saySource();
   if (!byId("figures").hidden) figures();
 }
 
 function figures() {
-  const { n, people, mode, emotion } = message;
+  const { n, people, mode, emotion, attract } = message;
   byId("figures").textContent =
     `message ${n}   ${(1 / playout.interval).toFixed(1)} /s   played ${(playout.delay * 1000).toFixed(0)} ms late\n`
-    + `drawn ${frames}   people ${people}   mode ${mode}   emotion ${emotion ?? "–"}`;
+    + `drawn ${frames}   people ${people}   mode ${mode}   emotion ${emotion ?? "–"}${attract ? "   alone" : ""}`;
 }
 
 // --- hands -----------------------------------------------------------------------------------------------------------
