@@ -10,7 +10,8 @@ from visavis.errors import ConfigError, InputError
 from visavis.images import read_image
 from visavis.lab.check import check_dataset
 from visavis.lab.datasets import ATTRIBUTES, SIX, SPLITS, Dataset, open_dataset, read_report_csv
-from visavis.lab.pixels import open_store, picture, whole
+from visavis.lab.pictures import Pictures
+from visavis.lab.pixels import open_store, whole
 from visavis.lab.splits import official_split, shared_people, split_by_identity
 
 
@@ -75,7 +76,64 @@ def test_parquet_gives_the_same_pictures_and_labels(plain: Dataset, tmp_path: Pa
     dataset = open_dataset(tmp_path)
     assert dataset.split == plain.split[:6]
     assert (dataset.columns(plain.attributes) == plain.labels[:6]).all()
-    assert (picture(dataset, 3) == read_image(plain.path(3))).all()
+    with Pictures(dataset) as pictures:
+        assert (pictures[3] == read_image(plain.path(3))).all()
+
+
+def _shard(path: Path, plain: Dataset, rows: range, *, group: int, padding: int = 0) -> None:
+    """Pictures of the plain set as a shard; bytes after the end of a PNG make it as large as one likes."""
+    import pyarrow
+    import pyarrow.parquet
+
+    cells = [plain.path(row).read_bytes() + bytes(padding) for row in rows]
+    labels = {"Smiling": [int(plain.column("Smiling")[row]) for row in rows]}
+    table = pyarrow.table({"image": cells, **labels})
+    pyarrow.parquet.write_table(table, path, row_group_size=group, compression="none", use_dictionary=False)
+
+
+@pytest.mark.parametrize("group", [7, 96])
+def test_shards_are_read_in_any_order(plain: Dataset, tmp_path: Path, group: int) -> None:
+    _shard(tmp_path / "a.parquet", plain, range(0, 60), group=group)
+    _shard(tmp_path / "b.parquet", plain, range(60, 96), group=group)
+    dataset = open_dataset(tmp_path)
+    assert len(dataset) == 96
+    with Pictures(dataset) as pictures:
+        for row in (*range(96), 95, 0, 33, 34, 2, 61, 59, 60):
+            assert (pictures[row] == read_image(plain.path(row))).all()
+
+
+def test_a_shard_is_never_held_whole(plain: Dataset, tmp_path: Path) -> None:
+    import pyarrow
+
+    padding = 200_000
+    _shard(tmp_path / "a.parquet", plain, range(96), group=96, padding=padding)
+    del plain
+    dataset = open_dataset(tmp_path)
+    pool = pyarrow.default_memory_pool()
+    before, most = pool.bytes_allocated(), 0
+    with Pictures(dataset) as pictures:
+        for row in range(0, 96, 3):
+            assert pictures[row].shape == (48, 48, 3)
+            most = max(most, pool.bytes_allocated() - before)
+    assert most < 0.5 * 96 * padding
+
+
+def test_a_damaged_shard_is_told(tmp_path: Path) -> None:
+    import pyarrow
+    import pyarrow.parquet
+
+    (tmp_path / "a.parquet").write_bytes(b"no shard")
+    with pytest.raises(InputError, match="cannot be read as Parquet"):
+        open_dataset(tmp_path)
+    table = pyarrow.table({"image": [b"no picture", None], "Smiling": [1, 0], "identity": [4, None]})
+    pyarrow.parquet.write_table(table, tmp_path / "a.parquet")
+    dataset = open_dataset(tmp_path)
+    assert dataset.identity.tolist() == [4, -1]
+    with Pictures(dataset) as pictures:
+        with pytest.raises(InputError, match=r"a\.parquet#0 .*not a picture"):
+            pictures[0]
+        with pytest.raises(InputError, match="holds no picture"):
+            pictures[1]
 
 
 @pytest.mark.parametrize(

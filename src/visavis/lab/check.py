@@ -12,7 +12,8 @@ import numpy as np
 
 from visavis.errors import InputError
 from visavis.lab.datasets import Dataset
-from visavis.lab.pixels import Progress, picture
+from visavis.lab.pictures import Pictures
+from visavis.lab.pixels import Progress
 from visavis.lab.splits import shared_people
 
 __all__ = ["DatasetCheck", "check_dataset"]
@@ -60,15 +61,16 @@ def check_dataset(
     unreadable: list[tuple[str, str]] = []
     same: dict[str, list[str]] = defaultdict(list)
     if pixels:
+        pictures = Pictures(dataset)
 
         def look(row: int) -> tuple[str, str]:
             try:
-                image = picture(dataset, row)
+                image = pictures[row]
             except InputError as error:
                 return "", str(error)
             return hashlib.sha256(np.array(image.shape).tobytes() + image.tobytes()).hexdigest(), ""
 
-        with ThreadPoolExecutor(workers) as pool:
+        with pictures, ThreadPoolExecutor(workers) as pool:
             for row, (digest, reason) in enumerate(pool.map(look, range(len(dataset)))):
                 if reason:
                     unreadable.append((dataset.files[row], reason))

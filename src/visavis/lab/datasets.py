@@ -65,18 +65,6 @@ def _binary(values: Sequence[Sequence[str]], *, where: Path) -> NDArray[np.uint8
     return np.asarray(numbers == 1, np.uint8)
 
 
-def _table(
-    path: Path, header: Sequence[str], rows: Sequence[Sequence[str]], attributes: Sequence[str]
-) -> tuple[NDArray[np.uint8], Callable[[str], list[str]]]:
-    """Labels of the attribute columns, and a function that gives any other column."""
-    for number, row in enumerate(rows, start=2):
-        if len(row) != len(header):
-            raise InputError(f"{path}, line {number}: {len(row)} fields, where the header has {len(header)}")
-    places = [header.index(name) for name in attributes]
-    labels = _binary([[row[place] for place in places] for row in rows], where=path)
-    return labels, lambda name: [row[header.index(name)] for row in rows]
-
-
 def _official(value: str) -> str:
     """`0`, `1`, `2` of CelebA's partition file as names; names stay."""
     return dict(zip("012", SPLITS, strict=True)).get(value, value)
@@ -89,6 +77,36 @@ def _whole(values: Sequence[str], *, where: Path, default: int = -1) -> NDArray[
         raise InputError(f"{where} holds a person's number that is no whole number ({error})") from None
 
 
+def _labelled(
+    root: Path, columns: Mapping[str, Sequence[str]], files: Sequence[str], attributes: Sequence[str], *, where: Path
+) -> Dataset:
+    """A data set of text columns: attributes, and `identity` and `split` where they are given."""
+    count = len(files)
+    labels = _binary([[columns[name][row] for name in attributes] for row in range(count)], where=where)
+    people, sides = columns.get("identity", [""] * count), columns.get("split", [""] * count)
+    return Dataset(
+        root,
+        tuple(files),
+        tuple(attributes),
+        labels.reshape(count, len(attributes)),
+        _whole(people, where=where),
+        tuple(map(_official, sides)),
+    )
+
+
+def _columns(path: Path, *, delimiter: str = ",") -> dict[str, list[str]]:
+    """A CSV file by column.
+
+    Raises:
+        InputError: a line has another number of fields than the header.
+    """
+    header, rows = _rows(path, delimiter=delimiter)
+    for number, row in enumerate(rows, start=2):
+        if len(row) != len(header):
+            raise InputError(f"{path}, line {number}: {len(row)} fields, where the header has {len(header)}")
+    return {name: [row[place] for row in rows] for place, name in enumerate(header)}
+
+
 def read_plain(root: Path) -> Dataset:
     """Our own form: `labels.csv` with `file`, optionally `identity` and `split`, and attribute columns.
 
@@ -98,20 +116,12 @@ def read_plain(root: Path) -> Dataset:
         InputError: no such table, or a damaged one.
     """
     path = root / "labels.csv"
-    header, rows = _rows(path)
-    if "file" not in header:
+    columns = _columns(path)
+    if "file" not in columns:
         raise InputError(f"{path} has no column 'file'; expected file, identity, split and attributes of 0 and 1")
-    known = [name for name in header if name in ATTRIBUTES]
-    attributes = known or [name for name in header if name not in ("file", "identity", "split")]
-    labels, column = _table(path, header, rows, attributes)
-    return Dataset(
-        root,
-        tuple(column("file")),
-        tuple(attributes),
-        labels,
-        _whole(column("identity"), where=path) if "identity" in header else np.full(len(rows), -1, np.int64),
-        tuple(map(_official, column("split"))) if "split" in header else ("",) * len(rows),
-    )
+    known = [name for name in columns if name in ATTRIBUTES]
+    attributes = known or [name for name in columns if name not in ("file", "identity", "split")]
+    return _labelled(root, columns, columns["file"], attributes, where=path)
 
 
 def _attribute_list(path: Path) -> tuple[tuple[str, ...], dict[str, list[str]]]:
@@ -134,24 +144,30 @@ def _pairs(path: Path) -> dict[str, str]:
     return {row[0]: row[-1] for row in (first, *rest)}
 
 
+def _published(root: Path, table: str, pictures: str, *, celeba: Path, origin: Callable[[str], str]) -> Dataset:
+    """Pictures with an attribute list of CelebA's form; `origin` gives a picture's name in CelebA, whose partition and
+    people are told in the folder `celeba`, where they are known."""
+    names, rows = _attribute_list(root / table)
+    partition, people = _pairs(celeba / "list_eval_partition.txt"), _pairs(celeba / "identity_CelebA.txt")
+    originals = [origin(file) for file in rows]
+    return Dataset(
+        root,
+        tuple(f"{pictures}/{file}" for file in rows),
+        names,
+        _binary(list(rows.values()), where=root / table),
+        _whole([people.get(file, "") for file in originals], where=celeba / "identity_CelebA.txt"),
+        tuple(_official(partition.get(file, "")) for file in originals),
+    )
+
+
 def read_celeba(root: Path) -> Dataset:
     """CelebA as published (http://mmlab.ie.cuhk.edu.hk/projects/CelebA.html): aligned pictures with four text files.
 
     Raises:
         InputError: the attribute list is missing or damaged.
     """
-    path = root / "list_attr_celeba.txt"
-    names, rows = _attribute_list(path)
-    partition, people = _pairs(root / "list_eval_partition.txt"), _pairs(root / "identity_CelebA.txt")
-    folder = "img_align_celeba" if (root / "img_align_celeba").is_dir() else "img_celeba"
-    return Dataset(
-        root,
-        tuple(f"{folder}/{file}" for file in rows),
-        names,
-        _binary(list(rows.values()), where=path),
-        _whole([people.get(file, "") for file in rows], where=root / "identity_CelebA.txt"),
-        tuple(_official(partition.get(file, "")) for file in rows),
-    )
+    pictures = "img_align_celeba" if (root / "img_align_celeba").is_dir() else "img_celeba"
+    return _published(root, "list_attr_celeba.txt", pictures, celeba=root, origin=lambda file: file)
 
 
 def read_celeba_hq(root: Path, *, celeba: Path | None = None) -> Dataset:
@@ -165,26 +181,17 @@ def read_celeba_hq(root: Path, *, celeba: Path | None = None) -> Dataset:
     Raises:
         InputError: the annotation is missing or damaged.
     """
-    path = root / "CelebAMask-HQ-attribute-anno.txt"
-    names, rows = _attribute_list(path)
     mapping = root / "CelebA-HQ-to-CelebA-mapping.txt"
-    origin: dict[str, str] = {}
+    originals: dict[str, str] = {}
     if mapping.is_file():
         header, lines = _rows(mapping, delimiter=None)
         if "idx" not in header or "orig_file" not in header:
             raise InputError(f"{mapping} must have the columns idx and orig_file, not {' '.join(header)}")
-        origin = {row[header.index("idx")]: row[header.index("orig_file")] for row in lines}
-    source = celeba or root
-    partition, people = _pairs(source / "list_eval_partition.txt"), _pairs(source / "identity_CelebA.txt")
-    originals = [origin.get(Path(file).stem, "") for file in rows]
-    return Dataset(
-        root,
-        tuple(f"CelebA-HQ-img/{file}" for file in rows),
-        names,
-        _binary(list(rows.values()), where=path),
-        _whole([people.get(file, "") for file in originals], where=source / "identity_CelebA.txt"),
-        tuple(_official(partition.get(file, "")) for file in originals),
-    )
+        originals = {row[header.index("idx")]: row[header.index("orig_file")] for row in lines}
+    return _published(
+        root, "CelebAMask-HQ-attribute-anno.txt", "CelebA-HQ-img", celeba=celeba or root,
+        origin=lambda file: originals.get(Path(file).stem, ""),
+    )  # fmt: skip
 
 
 def read_report_csv(path: Path, *, images: Path | None = None) -> Dataset:
@@ -198,19 +205,14 @@ def read_report_csv(path: Path, *, images: Path | None = None) -> Dataset:
         InputError: columns are missing, or the table is damaged.
     """
     first = path.read_text(encoding="utf-8-sig").split("\n", 1)[0] if path.is_file() else ""
-    header, rows = _rows(path, delimiter=next((mark for mark in ";\t" if mark in first), ","))
-    attributes = [name for name in header if name in ATTRIBUTES]
-    if "id_img" not in header or not attributes:
-        raise InputError(f"{path} must have the column id_img and attributes of CelebA, not {', '.join(header)}")
-    labels, column = _table(path, header, rows, attributes)
-    return Dataset(
-        images or path.parent,
-        tuple(name if Path(name).suffix else f"{name}.jpg" for name in column("id_img")),
-        tuple(attributes),
-        labels,
-        _whole(column("id_pers"), where=path) if "id_pers" in header else np.full(len(rows), -1, np.int64),
-        ("",) * len(rows),
-    )
+    columns = _columns(path, delimiter=next((mark for mark in ";\t" if mark in first), ","))
+    attributes = [name for name in columns if name in ATTRIBUTES]
+    if "id_img" not in columns or not attributes:
+        raise InputError(f"{path} must have the column id_img and attributes of CelebA, not {', '.join(columns)}")
+    files = [name if Path(name).suffix else f"{name}.jpg" for name in columns["id_img"]]
+    people = {"identity": columns["id_pers"]} if "id_pers" in columns else {}
+    labels = {name: columns[name] for name in attributes}
+    return _labelled(images or path.parent, labels | people, files, attributes, where=path)
 
 
 def read_parquet(root: Path) -> Dataset:
@@ -225,29 +227,30 @@ def read_parquet(root: Path) -> Dataset:
     shards = [root] if root.is_file() else sorted(root.glob("*.parquet"))
     if not shards:
         raise InputError(f"{root} holds no .parquet file")
+    columns: dict[str, list[str]] = {}
     files: list[str] = []
-    parts: list[NDArray[np.uint8]] = []
-    people: list[NDArray[np.int64]] = []
-    split: list[str] = []
-    attributes: list[str] = []
     for shard in shards:
         try:
             names = pyarrow.parquet.read_schema(shard).names
             table = pyarrow.parquet.read_table(shard, columns=[name for name in names if name != "image"])
         except (OSError, pyarrow.ArrowException) as error:
             raise InputError(f"{shard} cannot be read as Parquet ({error})") from error
-        attributes = attributes or [name for name in names if name in ATTRIBUTES]
-        if "image" not in names or not attributes or any(name not in names for name in attributes):
-            raise InputError(f"{shard} must have the column image and CelebA's attributes, not {', '.join(names)}")
-        columns: Mapping[str, list[Any]] = table.to_pydict()
-        count = table.num_rows
-        files += [f"{shard.name}#{row}" for row in range(count)]
-        texts = [[str(int(columns[name][row])) for name in attributes] for row in range(count)]
-        parts.append(_binary(texts, where=shard))
-        people.append(np.array(columns.get("identity", [-1] * count), np.int64))
-        split += [_official(str(side)) for side in columns.get("split", [""] * count)]
-    folder = root.parent if root.is_file() else root
-    return Dataset(folder, tuple(files), tuple(attributes), np.concatenate(parts), np.concatenate(people), tuple(split))
+        attributes = [name for name in names if name in ATTRIBUTES]
+        if "image" not in names or not attributes or (columns and set(columns) != set(table.column_names)):
+            raise InputError(
+                f"{shard} must have the column image and CelebA's attributes, alike in every shard, not "
+                f"{', '.join(names)}"
+            )
+        for name, values in table.to_pydict().items():
+            columns.setdefault(name, []).extend(_text(value) for value in values)
+        files += [f"{shard.name}#{row}" for row in range(table.num_rows)]
+    known = [name for name in columns if name in ATTRIBUTES]
+    return _labelled(root.parent if root.is_file() else root, columns, files, known, where=root)
+
+
+def _text(value: Any) -> str:
+    """A cell as the text forms have it."""
+    return "" if value is None else str(int(value)) if isinstance(value, bool | float) else str(value)
 
 
 #: The forms by name, each with the reader of its folder.

@@ -15,7 +15,8 @@ from visavis.faces import CropSpec, FaceFinder, Landmarker, crop_face
 from visavis.faces.crop import ALIGNED_TEMPLATE
 from visavis.files import replacing
 from visavis.lab.datasets import Dataset
-from visavis.lab.pixels import Cut, Progress, picture
+from visavis.lab.pictures import Pictures
+from visavis.lab.pixels import Cut, Progress
 from visavis.reading.shape import SHAPE_FEATURES, shape_features
 from visavis.types import Face, Float32, Image
 
@@ -108,12 +109,13 @@ def find_faces_of(
     """Find the biggest face of each picture; what is found is kept in `folder`.
 
     The landmarker looks at the whole picture first; where it sees nothing, the product's cascade of detectors does.
+    Where a detector is named, it alone proposes faces.
 
     Args:
         dataset: whose pictures.
         folder: where results are kept.
         assets: where the models come from.
-        detector: what proposes faces in the cascade, by name.
+        detector: what proposes faces, by name.
         aligned: the pictures are framed as CelebA-HQ's: where nothing finds the face it is taken to be where theirs
             are, so that no hard picture drops out of an evaluation.
         progress: told how far the search is.
@@ -131,13 +133,14 @@ def find_faces_of(
     keypoints = np.full((len(dataset), 5, 2), np.nan, np.float32)
     boxes = np.full((len(dataset), 4), np.nan, np.float32)
     shapes = np.full((len(dataset), SHAPE_FEATURES), np.nan, np.float32)
-    with Landmarker(assets) as landmarker, FaceFinder(assets, detector=detector) as finder:
+    finding = FaceFinder(assets, detector=detector)
+    with Pictures(dataset) as pictures, Landmarker(assets) as landmarker, finding as finder:
         for row in range(len(dataset)):
             try:
-                image = picture(dataset, row)
+                image = pictures[row]
             except InputError:
                 continue  # the pixel store marks it as not usable
-            faces = landmarker.detect(image) or finder.find(image)
+            faces = (() if detector else landmarker.detect(image)) or finder.find(image)
             if faces and faces[0].keypoints is not None:
                 keypoints[row], boxes[row] = faces[0].keypoints, faces[0].box
                 shape = shape_features(faces[0])

@@ -11,18 +11,19 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from visavis.errors import InputError
 from visavis.files import replacing
-from visavis.images import read_image, resize
+from visavis.images import resize
 from visavis.lab.datasets import Dataset
+from visavis.lab.pictures import Pictures
 from visavis.types import Image
 
-__all__ = ["Cut", "PixelStore", "Progress", "open_store", "picture", "whole"]
+__all__ = ["Cut", "PixelStore", "Progress", "open_store", "whole"]
 
 #: Told after each picture: how many are done, and how many there are.
 Progress = Callable[[int, int], None]
@@ -63,28 +64,6 @@ class PixelStore:
     pixels: NDArray[np.uint8]
     usable: NDArray[np.bool_]
     key: str
-
-
-def picture(dataset: Dataset, row: int) -> Image:
-    """One picture of a data set, (H, W, 3) uint8 RGB, from its file or its Parquet shard.
-
-    Raises:
-        InputError: it cannot be read.
-    """
-    name, mark, place = dataset.files[row].rpartition("#")
-    if not mark or not name.endswith(".parquet"):
-        return read_image(dataset.path(row))
-    import tempfile
-
-    import pyarrow.parquet
-
-    table = pyarrow.parquet.read_table(dataset.root / name, columns=["image"], memory_map=True)
-    cell: Any = table.column("image")[int(place)].as_py()
-    data = cell["bytes"] if isinstance(cell, dict) else cell
-    with tempfile.NamedTemporaryFile(suffix=".img") as file:
-        file.write(data)
-        file.flush()
-        return read_image(file.name)
 
 
 def _key(dataset: Dataset, cut: Cut) -> str:
@@ -142,11 +121,11 @@ def _fill(
 ) -> None:
     def one(row: int) -> Image | None:
         try:
-            return cut.make(picture(dataset, row), row)
+            return cut.make(pictures[row], row)
         except InputError:
             return None  # told by `usable`; `visavis lab check` names the files
 
-    with ThreadPoolExecutor(workers) as pool:
+    with Pictures(dataset) as pictures, ThreadPoolExecutor(workers) as pool:
         for start in range(0, len(dataset), _CHUNK):
             rows = range(start, min(start + _CHUNK, len(dataset)))
             for row, square in zip(rows, pool.map(one, rows), strict=True):

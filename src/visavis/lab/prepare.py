@@ -12,7 +12,8 @@ from visavis.files import replacing
 from visavis.images import write_image
 from visavis.lab.datasets import Dataset
 from visavis.lab.framing import face_cut, face_spec, find_faces_of
-from visavis.lab.pixels import Progress, picture
+from visavis.lab.pictures import Pictures
+from visavis.lab.pixels import Progress
 
 __all__ = ["prepare_dataset"]
 
@@ -33,7 +34,7 @@ def prepare_dataset(
         dataset: raw photos in any form.
         folder: where the new data set, of the plain form, goes.
         assets: where the models come from.
-        detector: what proposes faces where the landmarker sees none, by name.
+        detector: what alone proposes faces, by name; None leaves that to the landmarker and the product's cascade.
         size: side of the live crop in pixels.
         grown: how much larger a square at the same scale is kept.
         progress: told after each picture found.
@@ -49,18 +50,19 @@ def prepare_dataset(
     cut = face_cut(found.keypoints, size=size, grown=grown)
     kept: list[tuple[int, str]] = []
     skipped: list[tuple[str, str]] = []
-    for row, name in enumerate(dataset.files):
-        try:
-            square = cut.make(picture(dataset, row), row)
-        except InputError as error:
-            skipped.append((name, str(error)))
-            continue
-        if square is None:
-            skipped.append((name, "no face was found in it"))
-            continue
-        target = f"images/{row:06d}.png"
-        write_image(folder / target, square)
-        kept.append((row, target))
+    with Pictures(dataset) as pictures:
+        for row, name in enumerate(dataset.files):
+            try:
+                square = cut.make(pictures[row], row)
+            except InputError as error:
+                skipped.append((name, str(error)))
+                continue
+            if square is None:
+                skipped.append((name, "no face was found in it"))
+                continue
+            target = f"images/{row:06d}.png"
+            write_image(folder / target, square)
+            kept.append((row, target))
     if not kept:
         raise InputError(f"no face was found in any of the {len(dataset)} pictures of {dataset.root}")
     with replacing(folder / "labels.csv") as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
