@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["register"]
 
-RecipeName = Annotated[str, typer.Argument(help="A shipped recipe (default, report-2019) or a .toml file.")]
+RecipeName = Annotated[str, typer.Argument(help="A shipped recipe (default, small, report-2019 ...) or a .toml file.")]
 RunFolder = Annotated[Path, typer.Argument(help="A run folder, made by `visavis lab train`.")]
 CacheFolder = Annotated[Path | None, typer.Option("--cache", help="Where decoded pictures and features are kept.")]
 WildFolder = Annotated[
@@ -29,6 +29,7 @@ def register(app: typer.Typer) -> None:
     group.command("prepare")(prepare)
     group.command("train")(train)
     group.command("evaluate")(evaluate)
+    group.command("join")(join)
     group.command("export")(export)
     group.command("mnist")(mnist)
     group.command("study")(study)
@@ -135,20 +136,73 @@ def train(
         evaluate(folder, cache=store, wild=wild)
 
 
-def evaluate(run: RunFolder, cache: CacheFolder = None, wild: WildFolder = None) -> None:
+def evaluate(
+    run: RunFolder,
+    cache: CacheFolder = None,
+    wild: WildFolder = None,
+    isotonic: Annotated[
+        bool, typer.Option("--isotonic", help="Calibrate by isotonic regression after temperature and bias.")
+    ] = False,
+    examples: Annotated[
+        int, typer.Option(help="Write so many of the pictures told best, and as many told worst, into the run folder.")
+    ] = 0,
+    grad_cam: Annotated[
+        int, typer.Option("--grad-cam", help="As --examples, each with where the network looks (Grad-CAM).")
+    ] = 0,
+) -> None:
     """Measure a run: figures by attribute with intervals, calibration, slices, the domain gap; and an HTML report."""
     from visavis.lab.evaluate import evaluate_run
+    from visavis.lab.examples import write_examples
     from visavis.lab.report import write_report
     from visavis.lab.runs import default_cache
 
+    store = cache or default_cache()
     with progress(unit="pictures") as display:
         task = display.add_task("decoding")
         result = evaluate_run(
-            run, cache=cache or default_cache(), wild=wild,
+            run, cache=store, wild=wild, isotonic=isotonic,
             progress=lambda done, total: display.update(task, completed=done, total=total),
         )  # fmt: skip
     _print_figures(result)
+    if examples or grad_cam:
+        count = max(examples, grad_cam)
+        paths = write_examples(run, cache=store, count=count, grad_cam=grad_cam > 0)
+        results_console().print(f"pictures told best and worst: {paths[0].parent} (they show people)", soft_wrap=True)
+    if wild is not None:
+        _print_gap(run)
     results_console().print(f"report: {write_report(run)}", soft_wrap=True)
+
+
+def _print_gap(run: Path) -> None:
+    from visavis.lab.gap import domain_gap
+
+    gap = domain_gap(run)
+    results_console().print(
+        f"from aligned pictures to photos: mean average precision {gap.aligned:.3f} to {gap.wild:.3f}, lost "
+        f"{gap.lost:.3f}; at the photos' rates of positives {gap.matched:.3f} to {gap.wild:.3f}, lost "
+        f"{gap.lost_matched:.3f}; ROC AUC {gap.aligned_auc:.3f} to {gap.wild_auc:.3f}",
+        soft_wrap=True,
+    )
+
+
+def join(
+    out: Annotated[Path, typer.Argument(help="The new run folder.")],
+    runs: Annotated[list[Path], typer.Argument(help="Run folders of the same data and shape of pictures.")],
+    weights: Annotated[
+        bool, typer.Option("--weights", help="Average the weights into one network, not the logits of all.")
+    ] = False,
+    mirror: Annotated[
+        bool, typer.Option("--mirror", help="Also judge by the mirror image, for twice the time.")
+    ] = False,
+) -> None:
+    """Make several runs one: a run folder to evaluate and export like any other."""
+    from visavis.lab.members import average_weights, join_runs
+
+    if weights:
+        average_weights(out, runs)
+    else:
+        join_runs(out, runs, flip_average=mirror)
+    results_console().print(f"{out}; now: visavis lab evaluate {out}", soft_wrap=True)
 
 
 def _print_figures(result: dict[str, Any]) -> None:
@@ -173,16 +227,14 @@ def _print_figures(result: dict[str, Any]) -> None:
             f"{six['mean']['balanced_accuracy_chosen']:.3f}, micro-precision {six['micro_precision']:.3f} at recall "
             f"{six['micro_recall']:.3f}"
         )
-    if "wild" in result and "six" in result["wild"]:
-        console.print(
-            f"un-aligned photos ({result['wild']['rows']}): mean average precision over the six "
-            f"{result['wild']['six']['mean']['average_precision']:.3f}"
-        )
 
 
 def export(
     run: RunFolder,
     out: Annotated[Path | None, typer.Option("--out", help="Folder for the ONNX file and its card.")] = None,
+    half: Annotated[
+        bool, typer.Option("--half", help="Store the weights in float16, and measure what that loses.")
+    ] = False,
     int8: Annotated[
         bool, typer.Option("--int8", help="Also write an eight-bit form, and measure what it loses.")
     ] = False,
@@ -192,9 +244,11 @@ def export(
     from visavis.lab.export import export_run
     from visavis.lab.runs import default_cache
 
-    exported = export_run(run, folder=out or run, int8=int8, cache=cache or default_cache())
+    exported = export_run(run, folder=out or run, half=half, int8=int8, cache=cache or default_cache())
     console = results_console()
     console.print(f"{exported.card}: largest difference to Keras {exported.difference:.1e}", soft_wrap=True)
+    if exported.half_loss is not None:
+        console.print(f"float16 weights: mean average precision falls by {exported.half_loss:.5f}")
     if exported.int8_loss is not None:
         console.print(f"eight bits: mean average precision falls by {exported.int8_loss:.4f}")
 
@@ -217,7 +271,9 @@ def mnist(
 
 
 def study(
-    name: Annotated[str, typer.Argument(help="A shipped study (report-2019) or a .toml file.")] = "report-2019",
+    name: Annotated[
+        str, typer.Argument(help="A shipped study (report-2019, report-2019-lite, domain-gap) or a .toml file.")
+    ] = "report-2019",
     out: Annotated[Path | None, typer.Option("--out", help="Folder for the runs and the table.")] = None,
     cache: CacheFolder = None,
 ) -> None:

@@ -22,10 +22,12 @@ from torch.nn import functional
 
 from visavis.errors import ModelError
 
-__all__ = ["FEATURES", "EfficientNetLite0", "load_weights"]
+__all__ = ["FEATURES", "STRIDE", "EfficientNetLite0", "load_weights"]
 
 #: Width of the feature vector that the trunk ends in.
 FEATURES: Final = 1280
+#: How often the last maps are smaller than the picture.
+STRIDE: Final = 32
 
 #: Repeats, kernel, stride, expansion, channels in, channels out; one row a stage.
 _STAGES: Final = (

@@ -62,27 +62,31 @@ class Scored:
         return Scored(tuple(names), self.labels[:, places], self.scores[:, places])
 
 
-def calibrate(validation: Scored) -> dict[str, dict[str, float]]:
-    """Temperature, bias and threshold by attribute, all fitted on validation.
+def calibrate(validation: Scored, *, isotonic: bool = False) -> dict[str, dict[str, Any]]:
+    """Temperature, bias and threshold by attribute, all fitted on validation; and points where `isotonic`.
 
     The threshold is for the calibrated probability, and is the one of best balanced accuracy.
     """
-    table = {}
+    table: dict[str, dict[str, Any]] = {}
     for column, name in enumerate(validation.attributes):
         labels, scores = validation.labels[:, column], validation.scores[:, column]
         temperature, bias = metrics.fit_temperature(labels, scores)
-        threshold = metrics.best_threshold(labels, metrics.with_temperature(scores, temperature, bias))
-        table[name] = {"temperature": temperature, "bias": bias, "threshold": threshold}
+        fitted = metrics.with_temperature(scores, temperature, bias)
+        table[name] = {"temperature": temperature, "bias": bias}
+        if isotonic:
+            table[name]["points"] = metrics.fit_isotonic(labels, fitted)
+            fitted = metrics.with_isotonic(fitted, table[name]["points"])
+        table[name]["threshold"] = metrics.best_threshold(labels, fitted)
     return table
 
 
-def _calibrated(scored: Scored, calibration: Mapping[str, Mapping[str, float]]) -> Floats:
-    return np.column_stack(
-        [
-            metrics.with_temperature(scored.scores[:, i], calibration[name]["temperature"], calibration[name]["bias"])
-            for i, name in enumerate(scored.attributes)
-        ]
-    )
+def _calibrated(scored: Scored, calibration: Mapping[str, Mapping[str, Any]]) -> Floats:
+    columns = []
+    for column, name in enumerate(scored.attributes):
+        row = calibration[name]
+        fitted = metrics.with_temperature(scored.scores[:, column], row["temperature"], row["bias"])
+        columns.append(metrics.with_isotonic(fitted, row.get("points", ())))
+    return np.column_stack(columns)
 
 
 def micro_at_recall(scored: Scored, recall: float) -> tuple[float, float, float]:
@@ -92,7 +96,7 @@ def micro_at_recall(scored: Scored, recall: float) -> tuple[float, float, float]
     return float(precision[place]), float(reached[place]), float(thresholds[place])
 
 
-def figures(scored: Scored, calibration: Mapping[str, Mapping[str, float]], *, draws: int = 200) -> dict[str, Any]:
+def figures(scored: Scored, calibration: Mapping[str, Mapping[str, Any]], *, draws: int = 200) -> dict[str, Any]:
     """All figures of one side: by attribute, and their means over all and over the six.
 
     Figures of decisions are given at 0.5 of the plain probability, and `balanced_accuracy_chosen` and `f1_chosen` at
@@ -171,6 +175,7 @@ def evaluate_run(
     assets: AssetStore | None = None,
     wild: Path | None = None,
     draws: int = 200,
+    isotonic: bool = False,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Evaluate a run on its own split, and on un-aligned photos where a folder of them is given.
@@ -182,6 +187,7 @@ def evaluate_run(
         wild: a data set of whole photos: found, aligned and cut as the live product does it. Rows that show people of
             the training side are left out.
         draws: resamples behind each interval; 0 for none.
+        isotonic: calibrate along a rising line (isotonic regression) after temperature and bias.
         progress: told how far decoding is.
 
     Returns:
@@ -211,7 +217,7 @@ def evaluate_run(
         outside, outside_shapes = _wild(
             wild, stuff.dataset, network, recipe.flip_average, whole, names, cache, assets, progress
         )
-    calibration = calibrate(validation)
+    calibration = calibrate(validation, isotonic=isotonic)
     result: dict[str, Any] = {"recipe": recipe.name, "calibration": calibration}
     arrays: dict[str, Any] = {"val_labels": validation.labels, "test_labels": test.labels, "test_rows": rows}
     if recipe.shape and stuff.shapes is not None:
@@ -223,8 +229,9 @@ def evaluate_run(
         reading = fit_shape(stuff.shapes[stuff.rows("train")], labels[stuff.rows("train")])
         save_shape(folder / "shape.npz", reading)
         shape_logits = reading(stuff.shapes[val_rows])
-        share = choose_share(validation.labels, validation.scores, shape_logits)
-        together = {
+        judged = [names.index(name) for name in SIX if name in names] or list(range(len(names)))
+        share = choose_share(validation.labels[:, judged], validation.scores[:, judged], shape_logits[:, judged])
+        together: dict[str, dict[str, Any]] = {
             name: fuse(validation.labels[:, column], validation.scores[:, column], shape_logits[:, column], share=share)
             for column, name in enumerate(names)
         }
@@ -240,7 +247,13 @@ def evaluate_run(
         plain = {"temperature": 1.0, "bias": 0.0}
         calibration = {}
         for column, name in enumerate(names):
-            chosen = metrics.best_threshold(validation.labels[:, column], validation.scores[:, column])
+            truth = validation.labels[:, column]
+            if isotonic:
+                points = together[name]["points"] = metrics.fit_isotonic(truth, validation.scores[:, column])
+                for side in (validation, test, outside):
+                    if side is not None:
+                        side.scores[:, column] = metrics.with_isotonic(side.scores[:, column], points)
+            chosen = metrics.best_threshold(truth, validation.scores[:, column])
             calibration[name] = plain | {"threshold": chosen}
             together[name]["threshold"] = chosen
         result["shape_calibration"] = together

@@ -6,7 +6,7 @@ probability are scored against 0/1 labels; a number that does not exist (no posi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,7 @@ __all__ = [
     "brier",
     "cross_entropy",
     "expected_calibration_error",
+    "fit_isotonic",
     "fit_temperature",
     "logit",
     "mean_average_precision",
@@ -31,6 +32,7 @@ __all__ = [
     "reliability",
     "roc_auc",
     "table_mean",
+    "with_isotonic",
     "with_temperature",
 ]
 
@@ -199,6 +201,41 @@ def fit_temperature(labels: Floats, scores: Floats, *, steps: int = 50) -> tuple
         if np.abs(change).max() < 1e-9:
             break
     return (float(1 / weight[0]), float(weight[1])) if weight[0] > 0.05 else (1.0, 0.0)
+
+
+def fit_isotonic(labels: Floats, scores: Floats) -> tuple[tuple[float, float], ...]:
+    """Points of a rising line from (N,) probabilities to the shares of positives found there, for `with_isotonic`.
+
+    Neighbours that fall are pooled (Ayer et al., 1955, doi:10.1214/aoms/1177728423). The line joins the pools' means,
+    so that, unlike with steps, no two scores become equal and no rank is lost.
+    """
+    order = np.argsort(scores, kind="stable")
+    count = len(order)
+    pools: list[list[float]] = []  # mean score, share of positives, rows
+    for score, truth in zip(np.asarray(scores, np.float64)[order], labels[order] > 0, strict=True):
+        pools.append([float(score), float(truth), 1.0])
+        while len(pools) > 1 and (pools[-2][1] >= pools[-1][1] or pools[-1][0] - pools[-2][0] < _TINY):
+            score_2, share_2, rows_2 = pools.pop()
+            score_1, share_1, rows_1 = pools.pop()
+            rows = rows_1 + rows_2
+            pools.append(
+                [(score_1 * rows_1 + score_2 * rows_2) / rows, (share_1 * rows_1 + share_2 * rows_2) / rows, rows]
+            )
+    # A pool of one kind alone does not prove certainty: half a row of the other kind is added to it.
+    inside = [(score, (share * rows + 0.5) / (rows + 1)) for score, share, rows in pools if 0 < score < 1 and count]
+    rising = [(0.0, 0.0)]
+    for score, share in inside:
+        if share > rising[-1][1]:
+            rising.append((score, share))
+    return (*rising, (1.0, 1.0))
+
+
+def with_isotonic(scores: Floats, points: Sequence[Sequence[float]]) -> Floats:
+    """Probabilities along the line through (x, y) points; unchanged where there are none."""
+    if not len(points):
+        return np.asarray(scores)
+    x, y = np.asarray(points, np.float64).T
+    return np.asarray(np.interp(scores, x, y))
 
 
 def best_threshold(labels: Floats, scores: Floats) -> float:

@@ -2,7 +2,7 @@
 
 Every model takes (N, size, size, 3) float32 pictures, normalised as its `Network.normalise` says, and gives (N, A)
 probabilities. Keras runs on its torch backend, so a model is also a `torch.nn.Module`, and `train.py` can show its
-whole loop. This module sets the backend and imports Keras: import it only where a network is built.
+whole loop. Import this module only where a network is built: it imports Keras.
 """
 
 # torch and Keras are not typed here, so their classes and decorators are Any.
@@ -11,21 +11,26 @@ whole loop. This module sets the backend and imports Keras: import it only where
 from __future__ import annotations
 
 import hashlib
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from visavis.errors import AssetError, ConfigError, ModelError, require
+from visavis.errors import AssetError, ConfigError
+from visavis.lab.network import (  # first: it sets Keras's backend, and tells where torch is missing
+    Logits,
+    Network,
+    Normalisation,
+    TorchTrunk,
+    count_parameters,
+    keras,
+    load_state,
+    logits_of,
+    named_state,
+)
 
-os.environ.setdefault("KERAS_BACKEND", "torch")
-require("torch", extra="lab")
-keras: Any = require("keras", extra="lab")
+import torch  # isort: skip
 
-import torch  # noqa: E402  after the check that it is there
-
-from visavis.lab.efficientnet import FEATURES, EfficientNetLite0, load_weights  # noqa: E402
+from visavis.lab.efficientnet import FEATURES, STRIDE, EfficientNetLite0, load_weights  # isort: skip
 
 __all__ = [
     "BACKBONES",
@@ -36,6 +41,7 @@ __all__ = [
     "build",
     "count_parameters",
     "efficientnet_lite0",
+    "keras",
     "keras_application",
     "load_state",
     "logits_of",
@@ -43,39 +49,11 @@ __all__ = [
     "report_vgg19",
 ]
 
-if keras.backend.backend() != "torch":
-    raise ConfigError(
-        f"the lab trains on Keras with the torch backend, but Keras runs on {keras.backend.backend()!r}; "
-        "unset KERAS_BACKEND, or set it to torch"
-    )
-
 #: Layers that the report's listing froze: all of VGG-19 before its last convolution, `block5_conv4`.
 _REPORT_FROZEN: Final = 20
+#: Layers of VGG-19's whole trunk.
+_REPORT_TRUNK: Final = 22
 _HEADS: Final = ("gap", "flatten")
-
-
-@dataclass(frozen=True, slots=True)
-class Normalisation:
-    """`(pixel - mean) / std` on RGB or BGR pixels of 0..255: what a network's weights were trained on.
-
-    Attributes:
-        mean, std: one number a channel, in the order of `colour`.
-        colour: `RGB` or `BGR`.
-    """
-
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
-    colour: str = "RGB"
-
-    def __post_init__(self) -> None:
-        if self.colour not in ("RGB", "BGR") or min(self.std) <= 0:
-            raise ConfigError(f"a normalisation needs RGB or BGR and positive deviations, not {self}")
-
-    def __call__(self, pictures: torch.Tensor) -> torch.Tensor:
-        """(N, H, W, 3) float32 RGB in 0..255 -> what the network takes."""
-        if self.colour == "BGR":
-            pictures = pictures.flip(-1)
-        return (pictures - torch.tensor(self.mean)) / torch.tensor(self.std)
 
 
 #: `keras.applications`' modes: "caffe" (VGG, ResNet), "tf" (MobileNet, Xception ...), "torch" (DenseNet).
@@ -87,54 +65,6 @@ _NONE: Final = Normalisation((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 
 _CAFFE_FAMILIES: Final = ("VGG", "ResNet50", "ResNet101", "ResNet152")
 _OWN_FAMILIES: Final = ("EfficientNet", "ConvNeXt", "MobileNetV3", "RegNet")  # these normalise inside the model
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Network:
-    """A Keras model with what must travel with it.
-
-    Attributes:
-        model: (N, size, size, 3) normalised -> (N, A) probabilities; its last layer is `attributes`.
-        size: side of its pictures in pixels.
-        normalise: its pre-processing.
-        trunk: names of the layers that came with weights; what `fine-tuning` unfreezes.
-        members: the networks of which this one is the mean; none for a network of its own.
-    """
-
-    model: Any
-    size: int
-    normalise: Normalisation
-    trunk: tuple[str, ...]
-    members: tuple[Network, ...] = ()
-
-
-class TorchTrunk(keras.layers.TorchModuleWrapper):
-    """A torch network inside a Keras model: (N, H, W, 3) -> (N, features)."""
-
-    def __init__(self, module: torch.nn.Module, *, features: int, name: str) -> None:
-        super().__init__(module, name=name)
-        self._features = features
-
-    def call(self, inputs: torch.Tensor, training: bool | None = None) -> Any:
-        """Channels first is what torch takes; the permuted view keeps channels last in memory."""
-        # A frozen trunk must not move its running averages either.
-        return super().call(inputs.permute(0, 3, 1, 2), training=bool(training) and self.trainable)
-
-    def compute_output_spec(self, inputs: Any, training: bool | None = None) -> Any:
-        """Shape of the output without running the network."""
-        return keras.KerasTensor((inputs.shape[0], self._features), "float32")
-
-
-class Logits(keras.layers.Layer):
-    """What a layer computes before its sigmoid; the weights are that layer's own."""
-
-    def __init__(self, dense: Any, *, name: str) -> None:
-        super().__init__(name=name)
-        self.dense = dense
-
-    def call(self, inputs: torch.Tensor) -> Any:
-        """(N, features) -> (N, A)."""
-        return keras.ops.matmul(inputs, self.dense.kernel) + self.dense.bias
 
 
 def _checked(path: Path, sha256: str) -> Path:
@@ -225,6 +155,7 @@ def keras_application(
     drop_out: float = 0.0,
     weights: str | Path | None = "imagenet",
     sha256: str = "",
+    frozen: bool = False,
 ) -> Network:
     """Any backbone of `keras.applications` by name, with a head for attributes.
 
@@ -233,6 +164,9 @@ def keras_application(
         AssetError: the weights are missing or have another hash.
     """
     trunk = _application(name, size=resolution, weights=weights, sha256=sha256)
+    if frozen:
+        for layer in trunk.layers:
+            layer.trainable = False
     model = keras.Model(
         trunk.input,
         _head(trunk.output, head=head, hidden=hidden, attributes=attributes, drop_out=drop_out),
@@ -247,22 +181,27 @@ def efficientnet_lite0(
     resolution: int = 144,
     *,
     attributes: int = 40,
+    head: str = "gap",
     hidden: Sequence[int] = (),
     drop_out: float = 0.2,
     drop_path: float = 0.1,
     weights: Path | None = None,
+    frozen: bool = False,
 ) -> Network:
     """EfficientNet-Lite0 with a head for attributes: 3.4 million parameters, the default classifier's form.
 
     Args:
         resolution: side of the pictures in pixels.
         attributes: how many outputs.
+        head: `gap` (global average pooling) or `flatten`.
         hidden: widths of ReLU layers between trunk and outputs.
         drop_out: share of features dropped before the last layer while training.
         drop_path: stochastic depth at the last block.
         weights: file of the asset `efficientnet-lite0`; None starts from random weights.
+        frozen: only the head learns.
 
     Raises:
+        ConfigError: unknown head.
         ModelError: the file holds other weights.
     """
     trunk = EfficientNetLite0(drop_path=drop_path)
@@ -270,8 +209,10 @@ def efficientnet_lite0(
         load_weights(trunk, weights)
     trunk.to(memory_format=torch.channels_last)
     inputs = keras.Input((resolution, resolution, 3), name="pictures")
-    features = TorchTrunk(trunk, features=FEATURES, name="efficientnet_lite0")(inputs)
-    outputs = _head(features, head="gap", hidden=hidden, attributes=attributes, drop_out=drop_out)
+    layer = TorchTrunk(trunk, features=FEATURES, name="efficientnet_lite0", maps=0 if head == "gap" else STRIDE)
+    layer.trainable = not frozen
+    features = layer(inputs)
+    outputs = _head(features, head=head, hidden=hidden, attributes=attributes, drop_out=drop_out)
     model = keras.Model(inputs, outputs, name="efficientnet_lite0_attributes")
     return Network(model, resolution, _LITE0, ("efficientnet_lite0",))
 
@@ -291,71 +232,27 @@ def build(
     drop_path: float = 0.0,
     weights: str | Path | None = None,
     sha256: str = "",
+    frozen: bool = False,
 ) -> Network:
     """Build a network by the name of its backbone; options that a backbone has not are left out of its call.
+
+    `frozen` leaves the whole trunk as it came; the report's network freezes what its listing froze in any case.
 
     Raises:
         ConfigError, AssetError, ModelError: as the backbone's own function.
     """
     if backbone == "report_vgg19":
-        return report_vgg19(resolution, head, attributes=attributes, weights=weights, sha256=sha256)
+        return report_vgg19(
+            resolution, head, attributes=attributes, weights=weights, sha256=sha256,
+            frozen=_REPORT_TRUNK if frozen else _REPORT_FROZEN,
+        )  # fmt: skip
     if backbone == "efficientnet_lite0":
         path = None if weights is None else _checked(Path(weights), sha256)
         return efficientnet_lite0(
-            resolution, attributes=attributes, hidden=hidden, drop_out=drop_out, drop_path=drop_path, weights=path
-        )
+            resolution, attributes=attributes, head=head, hidden=hidden, drop_out=drop_out, drop_path=drop_path,
+            weights=path, frozen=frozen,
+        )  # fmt: skip
     return keras_application(
         backbone, resolution, attributes=attributes, head=head, hidden=hidden, drop_out=drop_out, weights=weights,
-        sha256=sha256,
+        sha256=sha256, frozen=frozen,
     )  # fmt: skip
-
-
-def count_parameters(model: Any) -> tuple[int, int]:
-    """All parameters of a Keras model, and those that learn."""
-
-    def total(variables: Any) -> int:
-        return sum(int(variable.value.numel()) for variable in variables)
-
-    return total(model.weights), total(model.trainable_weights)
-
-
-def logits_of(probabilities: torch.Tensor) -> torch.Tensor:
-    """The numbers behind a model's last sigmoid, (N, A) float32.
-
-    Keras leaves them on the result for its own cross-entropy; taking them avoids the log of a rounded probability.
-    """
-    logits = getattr(probabilities, "_keras_logits", None)
-    if logits is None:
-        return torch.logit(probabilities.float().clamp(1e-6, 1 - 1e-6))
-    result: torch.Tensor = logits
-    return result.float()
-
-
-def _named(model: Any) -> Iterator[tuple[str, torch.Tensor]]:
-    for layer in model.layers:
-        if isinstance(layer, TorchTrunk):
-            for name, tensor in layer.module.state_dict().items():
-                yield f"{layer.name}/{name}", tensor
-        else:
-            for number, variable in enumerate(layer.weights):
-                yield f"{layer.name}/{number}:{variable.name}", variable.value.detach()
-
-
-def named_state(model: Any) -> dict[str, torch.Tensor]:
-    """Every weight and running average of a model by name; the tensors are the model's own, not copies."""
-    return dict(_named(model))
-
-
-def load_state(model: Any, state: Mapping[str, torch.Tensor]) -> None:
-    """Copy weights into a model of the same form.
-
-    Raises:
-        ModelError: names or shapes differ.
-    """
-    own = named_state(model)
-    odd = sorted(set(own) ^ set(state)) or [name for name in own if own[name].shape != state[name].shape]
-    if odd:
-        raise ModelError(f"the weights are of another network: {len(odd)} tensors differ, among them {odd[0]}")
-    with torch.no_grad():
-        for name, tensor in own.items():
-            tensor.copy_(state[name])

@@ -66,6 +66,7 @@ def write_report(run: Path) -> Path:
     if "wild" in result:
         parts += [f"<h2>Un-aligned photos ({result['wild']['rows']})</h2>", _table(result["wild"], shown)]
     parts += ["<h2>Slices, over the six</h2>", _slices(result["slices"])]
+    parts.append(_examples(run))
     if (run / "log.csv").is_file():
         parts += ["<h2>Training</h2>", _training(run / "log.csv")]
     for name in ("recipe.toml", "provenance.json"):
@@ -121,6 +122,12 @@ def _slices(slices: Mapping[str, Mapping[str, float]]) -> str:
         "<table><tr><th>slice</th><th>pictures</th><th>mean average precision</th><th>accuracy</th>"
         f"<th>balanced</th></tr>{rows}</table>"
     )
+
+
+def _examples(run: Path) -> str:
+    """Pointers to pictures that lie in the run folder; the page holds none of them, so it can be given away."""
+    links = "".join(f'<li><a href="examples/{path.name}">{path.stem}</a></li>' for path in run.glob("examples/*.png"))
+    return f"<h2>Told best and worst</h2><p>On this machine only:</p><ul>{links}</ul>" if links else ""
 
 
 def _figure(columns: int) -> tuple[Any, Any]:

@@ -22,7 +22,7 @@ __all__ = ["ShapeReading", "choose_share", "fit_shape", "fuse", "fused_scores", 
 #: Weight of the squared standardised weights against the mean cross-entropy; chosen on validation among 0.02 to 1.
 _RIDGE: Final = 0.3
 #: Shares of the shape that are tried.
-_SHARES: Final = (0.0, 0.1, 0.2, 0.25, 0.3, 0.4, 0.5)
+_SHARES: Final = (0.0, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,8 +108,8 @@ def fuse(labels: NDArray[np.uint8], scores: Floats, shape_logits: Floats, *, sha
 
 
 def fused_scores(
-    scores: Float32, shape_logits: Float32, calibration: Mapping[str, Mapping[str, float]], names: tuple[str, ...],
-    alone: Mapping[str, Mapping[str, float]],
+    scores: Float32, shape_logits: Float32, calibration: Mapping[str, Mapping[str, Any]], names: tuple[str, ...],
+    alone: Mapping[str, Mapping[str, Any]],
 ) -> Float32:  # fmt: skip
     """(N, A) calibrated probabilities of picture and shape; of the picture alone where a row has no shape."""
     columns = []

@@ -166,6 +166,7 @@ class _Scale:
     temperature: Float32
     bias: Float32
     shape_weight: Float32
+    points: tuple[tuple[int, Float32], ...]
 
     @classmethod
     def of(cls, names: Sequence[str], table: Mapping[str, Calibration]) -> _Scale:
@@ -174,13 +175,17 @@ class _Scale:
             np.array([row.temperature for row in rows], np.float32),
             np.array([row.bias for row in rows], np.float32),
             np.array([row.shape_weight for row in rows], np.float32),
+            tuple((column, np.array(row.points, np.float32)) for column, row in enumerate(rows) if row.points),
         )
 
     def __call__(self, logits: Float32, shape: Float32 | None) -> Float32:
         z = logits / self.temperature + self.bias
         if shape is not None:
             z = z + self.shape_weight * shape
-        return np.asarray(0.5 * (1 + np.tanh(z / 2)), np.float32)  # the sigmoid, which so cannot overflow
+        values = np.asarray(0.5 * (1 + np.tanh(z / 2)), np.float32)  # the sigmoid, which so cannot overflow
+        for column, line in self.points:
+            values[..., column] = np.interp(values[..., column], line[:, 0], line[:, 1])
+        return values
 
 
 def _shape_weights(card: ModelCard, folder: Path) -> tuple[Float32, Float32]:

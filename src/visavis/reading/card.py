@@ -7,6 +7,7 @@ data beside the weights, and the weights are checked against the card's hash bef
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -32,14 +33,19 @@ class Calibration:
         shape_weight: what the logit that the shape of the face gives is multiplied by before it is added; 0 where the
             picture alone is judged.
         threshold: the attribute is told as present above this calibrated probability.
+        points: (x, y) of a rising line that the probability is taken along in the end; none leaves it as it is.
     """
 
     temperature: float = 1.0
     bias: float = 0.0
     shape_weight: float = 0.0
     threshold: float = 0.5
+    points: tuple[tuple[float, float], ...] = ()
 
     def __post_init__(self) -> None:
+        for (x, y), (next_x, next_y) in itertools.pairwise(self.points):
+            if not (0 <= x < next_x <= 1 and 0 <= y <= next_y <= 1):
+                raise ModelError(f"a calibration's points must rise within [0, 1], not from {x, y} to {next_x, next_y}")
         if not (self.temperature > 0 and 0 <= self.threshold <= 1):
             raise ModelError(f"a calibration needs a positive temperature and a threshold in [0, 1], not {self}")
 
@@ -147,7 +153,15 @@ def load_card(path: Path) -> ModelCard:
 
 
 def _calibration(table: Mapping[str, Any]) -> dict[str, Calibration]:
-    return {str(name): Calibration(**row) for name, row in table.items()}
+    rows = {str(name): dict(row) for name, row in table.items()}
+    for row in rows.values():
+        row["points"] = tuple((float(x), float(y)) for x, y in row.get("points", ()))
+    return {name: Calibration(**row) for name, row in rows.items()}
+
+
+def _row(calibration: Calibration) -> dict[str, Any]:
+    row = asdict(calibration)
+    return row if calibration.points else {name: value for name, value in row.items() if name != "points"}
 
 
 def save_card(path: Path, card: ModelCard) -> None:
@@ -163,11 +177,11 @@ def save_card(path: Path, card: ModelCard) -> None:
         "sha256": card.sha256,
         "attributes": list(card.attributes),
         "crop": card.crop.to_dict(),
-        "calibration": {name: asdict(row) for name, row in card.calibration.items()},
+        "calibration": {name: _row(row) for name, row in card.calibration.items()},
         "flip_average": card.flip_average,
         "shape_file": card.shape_file,
         "shape_sha256": card.shape_sha256,
-        "shape_calibration": {name: asdict(row) for name, row in card.shape_calibration.items()},
+        "shape_calibration": {name: _row(row) for name, row in card.shape_calibration.items()},
         "data": card.data,
         "terms": card.terms,
         "metrics": card.metrics,
