@@ -19,7 +19,7 @@ help:
 	@echo "make test   the whole test suite"
 	@echo "make check  formatting, lint and types"
 	@echo "make bench  measure the live loop and the renderer"
-	@echo "make docs   write docs/cli.md anew from the commands' own help"
+	@echo "make docs   write docs/cli.md and docs/basis.md anew"
 	@echo "make lock   resolve the locked versions of all dependencies anew"
 
 $(VENV)/ready: requirements.lock pyproject.toml tools/system-packages.sh
@@ -54,6 +54,7 @@ bench: $(VENV)/ready-dev
 
 docs: $(VENV)/ready-dev
 	$(BIN)/python tools/write_cli_reference.py docs/cli.md
+	$(BIN)/python tools/write_basis_table.py docs/basis.md
 
 # Versions only: hashes would tie the lock to the wheels of one platform.
 lock: $(VENV)/ready-dev

@@ -19,6 +19,11 @@ def test_the_command_reference_is_what_the_commands_say() -> None:
     assert (ROOT / "docs" / "cli.md").read_text(encoding="utf-8") == written, "run: make docs"
 
 
+def test_the_table_of_the_basis_is_what_the_basis_holds() -> None:
+    written = runpy.run_path(str(ROOT / "tools" / "write_basis_table.py"))["page"]()
+    assert (ROOT / "docs" / "basis.md").read_text(encoding="utf-8") == written, "run: make docs"
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page: Path) -> None:
     targets = re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8"))

@@ -32,11 +32,14 @@ def score(
         ),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Keep what FILE holds, and go on from there.")] = False,
+    renderer: Annotated[str, typer.Option(metavar="NAME", help="What draws: mesh, or a plug-in's.")] = "mesh",
     every: Annotated[int, typer.Option(min=1, metavar="N", help="Only every N-th of the portraits.")] = 1,
 ) -> None:
     """Measure how well portraits move: reach, rest, what strangers see, likeness; each beside its target."""
     from visavis.assets import AssetStore
+    from visavis.files import check_writable
     from visavis.portrait.gallery import Gallery, open_portrait
+    from visavis.portrait.renderers import renderer_factory
     from visavis.portrait.score import Instruments, PortraitScore, read_scores, score_portrait, write_scores
     from visavis.portrait.score.table import SUFFIXES
 
@@ -44,18 +47,23 @@ def score(
         raise OutputError(f"cannot write {out}: expected {', '.join(SUFFIXES)}")
     if resume and (out is None or out.suffix.lower() == ".md"):
         raise ConfigError("--resume goes on from a file of figures: give --out as .csv or .json")
+    if out is not None:
+        check_writable(out)
     assets = AssetStore()
-    chosen = names or [portrait.name for portrait in Gallery(assets).entries() if portrait.path is not None]
+    gallery = Gallery(assets)
+    chosen = names or [portrait.name for portrait in gallery.entries() if portrait.path is not None]
     chosen = chosen[::every]
+    for name in chosen:
+        gallery.find(name, fetch=False)  # a name that is nobody's is a slip, not a portrait that was refused
     scores = read_scores(out) if resume and out is not None and out.exists() else []
     finished = {item.name for item in scores}
-    instruments = Instruments.of(assets, judges=judges)
+    instruments = Instruments.of(assets, judges=judges, renderer=renderer_factory(renderer))
     instruments.load()
     try:
         with progress(unit="portraits") as display:
             for name in display.track([name for name in chosen if name not in finished], description="scoring"):
                 try:
-                    portrait = open_portrait(name, assets=assets)
+                    portrait = open_portrait(name, assets=assets, gallery=gallery)
                 except InputError as error:
                     scores.append(PortraitScore(name, refused=str(error)))
                 else:

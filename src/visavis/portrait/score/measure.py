@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
 from visavis.assets import AssetStore
 from visavis.portrait.gallery import OpenPortrait
 from visavis.portrait.presets import emotion_presets
-from visavis.portrait.render import MeshRenderer, PortraitRenderer
-from visavis.portrait.rig import Rig
+from visavis.portrait.render import MeshRenderer
+from visavis.portrait.renderers import RendererFactory
 from visavis.portrait.score.judges import EmotionJudge, measure_judgement
 from visavis.portrait.score.likeness import Embedding, measure_likeness
 from visavis.portrait.score.motion import measure_motion
@@ -50,10 +50,10 @@ class Instruments:
     read: ReadBlendshapes
     judges: tuple[EmotionJudge, ...] = ()
     embeddings: tuple[Embedding, ...] = ()
-    renderer: Callable[[Rig], PortraitRenderer] = MeshRenderer
+    renderer: RendererFactory = MeshRenderer
 
     @classmethod
-    def of(cls, assets: AssetStore, *, judges: bool = True) -> Self:
+    def of(cls, assets: AssetStore, *, judges: bool = True, renderer: RendererFactory = MeshRenderer) -> Self:
         """The instruments of `visavis portrait score`; without `judges`, the landmarker alone."""
         from visavis.faces import Landmarker
         from visavis.portrait.score.faceapi import FaceApiEmbedding, FaceApiJudge
@@ -66,8 +66,8 @@ class Instruments:
             return faces[0].blendshapes if faces else None
 
         if not judges:
-            return cls(read=read)
-        return cls(read, (FerJudge(assets), FaceApiJudge(assets)), (FaceApiEmbedding(assets),))
+            return cls(read, renderer=renderer)
+        return cls(read, (FerJudge(assets), FaceApiJudge(assets)), (FaceApiEmbedding(assets),), renderer)
 
     def load(self) -> None:
         """Open every network now, so that what is missing is told before the work.
