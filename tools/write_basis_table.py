@@ -21,8 +21,8 @@ from visavis.types import BLENDSHAPES
 
 _HEAD: Final = """# The basis against measured faces
 
-Written by `make docs` out of `basis.npz`. What a blendshape does is read off ICT-FaceKit's shapes (carried); the same was
-measured on faces in videos by ridge regression of pose-free landmarks on the landmarker's scores (measured).
+Written by `make docs` out of `basis.npz`. What a blendshape does is read off ICT-FaceKit's shapes (carried); the same
+was measured on faces in videos by ridge regression of pose-free landmarks on the landmarker's scores (measured).
 `tools/fit_basis.py` does both.
 
 - **cosine**: of the two displacements over the 468 points, seen from the front; 1 is the same motion;
@@ -30,9 +30,9 @@ measured on faces in videos by ridge regression of pose-free landmarks on the la
 - **reach**: how far the carried shape moves its farthest point at weight 1, in hundredths of the face's width.
 
 A score that hardly ever rose in the videos has nothing to regress on: a ratio near 0 says that the measure is blind
-(`cheekPuff`, `cheekSquint`, `noseSneer`, `jawForward`), not that the shape is wrong. Lids, irises and gaze of a rig do not
-come from these points but from the eye itself ([rig-format.md](rig-format.md)), so their rows tell of the skin around the
-eye alone.
+(`cheekPuff`, `cheekSquint`, `noseSneer`, `jawForward`), not that the shape is wrong. Lids, irises and gaze of a rig
+do not come from these points but from the eye itself ([rig-format.md](rig-format.md)), so their rows tell of the skin
+around the eye alone.
 
 """
 
