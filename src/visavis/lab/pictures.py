@@ -87,8 +87,8 @@ class _Shard:
 
         self.path = path
         try:
-            # Mapped, and neither buffered nor fetched ahead, a column's pages come as they are needed: of a row group of
-            # 80 MB 6 MB are held, where a buffer of any size holds all.
+            # Mapped, and neither buffered nor fetched ahead, a column's pages come as they are needed: of 80 MB in one
+            # row group 6 MB are held, where a buffer of any size holds all.
             self._file: Any = pyarrow.parquet.ParquetFile(path, memory_map=True, pre_buffer=False)
         except (OSError, pyarrow.ArrowException) as error:
             raise InputError(f"{path} cannot be read as Parquet ({error})") from error
