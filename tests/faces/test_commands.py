@@ -190,3 +190,20 @@ def test_a_picture_on_its_side_is_searched_turned_unless_told_otherwise(
     for out, options in (("turned", []), ("not", ["--no-rotate"])):
         main(["crop", str(tmp_path / "side.png"), "--out", str(tmp_path / out), *options])
     assert len(list((tmp_path / "turned").glob("*.jpg"))) + len(list((tmp_path / "turned").glob("*.png"))) == 1
+
+
+def test_the_table_of_detectors_fits_a_terminal(
+    tmp_path: Path, astronaut: Image, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    write_image(tmp_path / "images" / "a.png", astronaut)
+    data = tmp_path / "annotations.json"
+    annotations = [{"image_id": 1, "bbox": [175, 62, 101, 112]}]
+    data.write_text(
+        json.dumps({"images": [{"id": 1, "file_name": "a.png"}], "annotations": annotations}), encoding="utf-8"
+    )
+    assert main(["faces", "evaluate", str(data), "--detector", "centerface", "--detector", "mediapipe"]) == 0
+    told = capsys.readouterr().out
+    assert "1 pictures, 1 boxes" in told
+    for word in ("centerface", "mediapipe", "AP .35", "AP .5", "ms p95"):
+        assert word in told

@@ -182,10 +182,14 @@ def _print(results: dict[str, Evaluation], dataset: Path, *, as_json: bool) -> N
         return
     from rich.table import Table
 
-    first = next(iter(rows.values()))
+    first = next(iter(results.values()))
+    results_console().print(
+        f"{dataset}: {first.pictures} pictures, {first.boxes} boxes", highlight=False, markup=False, soft_wrap=True
+    )
     short = {"milliseconds_median": "ms", "milliseconds_p95": "ms p95"}
-    headers = [short.get(name, name.replace("ap_0", "AP ").replace("_0", " ")) for name in first]
-    table = Table("detector", *headers, title=str(dataset))
+    shown = [name for name in next(iter(rows.values())) if name not in ("pictures", "boxes")]
+    headers = [short.get(name, name.replace("ap_0", "AP ").replace("_0", " ")) for name in shown]
+    table = Table("detector", *headers)
     for name, row in rows.items():
-        table.add_row(name, *(f"{value:g}" for value in row.values()))
+        table.add_row(name, *(f"{row[column]:g}" for column in shown))
     results_console().print(table)
