@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
+from visavis.errors import InputError
 from visavis.lab import metrics
+from visavis.lab.gap import gap_between
 
 
 def _sample(count: int = 400, seed: int = 0, *, ties: bool = False) -> tuple[np.ndarray, np.ndarray]:
@@ -76,3 +80,51 @@ def test_intervals_hold_the_value_and_narrow_with_rows() -> None:
     narrow = metrics.bootstrap(metrics.roc_auc, *_sample(3000), draws=100)
     assert wide.low < wide.value < wide.high
     assert narrow.high - narrow.low < (wide.high - wide.low) / 2
+
+
+def test_a_rising_line_mends_what_a_temperature_cannot_and_keeps_every_rank() -> None:
+    dice = np.random.default_rng(2)
+    truth = dice.random(6000)
+    labels = (dice.random(6000) < truth).astype(np.uint8)
+    told = np.where(truth < 0.5, truth**3, 1 - (1 - truth) ** 0.3)  # timid below, bold above: no temperature does this
+    fit, held = slice(0, 3000), slice(3000, 6000)
+    line = metrics.fit_isotonic(labels[fit], told[fit])
+    mended = metrics.with_isotonic(told[held], line)
+    straight = metrics.with_temperature(told[held], *metrics.fit_temperature(labels[fit], told[fit]))
+    errors = [metrics.expected_calibration_error(labels[held], p) for p in (told[held], straight, mended)]
+    assert errors[2] < 0.7 * errors[1] < 0.7 * errors[0]
+    assert metrics.roc_auc(labels[held], mended) == pytest.approx(metrics.roc_auc(labels[held], told[held]), abs=1e-6)
+    assert all(a[0] < b[0] and a[1] <= b[1] for a, b in itertools.pairwise(line))
+    assert metrics.with_isotonic(told, ()) is told
+
+
+def test_a_line_through_one_kind_alone_is_a_line() -> None:
+    for labels in (np.zeros(5), np.ones(5)):
+        line = metrics.fit_isotonic(labels, np.linspace(0.1, 0.9, 5))
+        assert (line[0], line[-1]) == ((0.0, 0.0), (1.0, 1.0))
+        assert np.isfinite(metrics.with_isotonic(np.linspace(0, 1, 7), line)).all()
+
+
+def test_precision_at_another_rate_is_that_of_a_set_of_that_rate() -> None:
+    labels, scores = _sample(6000)
+    positive, negative = np.flatnonzero(labels), np.flatnonzero(labels == 0)
+    kept = np.concatenate([positive[::3], negative])  # a set with a third of the positives
+    rate = float(labels[kept].mean())
+    told = metrics.average_precision(labels, scores, rate=rate)
+    assert told == pytest.approx(metrics.average_precision(labels[kept], scores[kept]), abs=0.02)
+    assert told < metrics.average_precision(labels, scores) - 0.1
+    own = float(labels.mean())
+    assert metrics.average_precision(labels, scores, rate=own) == pytest.approx(
+        metrics.average_precision(labels, scores)
+    )
+
+
+def test_a_gap_that_is_only_one_of_rates_vanishes_at_equal_rates() -> None:
+    labels, scores = _sample(8000)
+    rare = np.concatenate([np.flatnonzero(labels)[::4], np.flatnonzero(labels == 0)])
+    gap = gap_between((labels[:, None], scores[:, None]), (labels[rare][:, None], scores[rare][:, None]))
+    assert gap.lost > 0.1
+    assert abs(gap.lost_matched) < 0.03
+    assert gap.aligned_auc == pytest.approx(gap.wild_auc, abs=0.02)
+    with pytest.raises(InputError, match="no gap to tell"):
+        gap_between((labels[:, None], scores[:, None]), (np.zeros((5, 1), np.uint8), np.zeros((5, 1), np.float32)))
