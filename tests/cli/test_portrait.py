@@ -12,7 +12,7 @@ from PIL import Image as Pillow
 from tests.films import write_video
 from visavis.assets import AssetStore
 from visavis.cli import main
-from visavis.cli.portrait_render import parse_blend, parse_emotion
+from visavis.cli.portrait_render import parse_blend, parse_emotion, parse_seconds, parse_turn
 from visavis.errors import ConfigError
 from visavis.images import read_image, write_image
 from visavis.portrait.presets import emotion_preset
@@ -80,6 +80,29 @@ def test_a_blend_is_written_as_jpeg_at_a_size(tmp_path: Path, head: Path) -> Non
     with Pillow.open(out) as picture:
         assert picture.format == "JPEG"
         assert picture.height == 500
+
+
+def test_a_head_turns_in_a_picture(tmp_path: Path, head: Path) -> None:
+    for turn, expected in (("0", False), ("6,-2", True)):
+        out = tmp_path / "turned.png"
+        assert main(["portrait", "render", str(head), "--turn", turn, "--out", str(out)]) == 0
+        assert (read_image(out) != read_image(head)).any() == expected
+
+
+def test_a_life_becomes_a_film_that_its_seed_decides(tmp_path: Path, head: Path) -> None:
+    films = {}
+    for name, wishes in {
+        "alone": ["--life", "1.5s"],
+        "another": ["--life", "1.5s", "--seed", "9"],
+        "smiling": ["--life", "1.5s", "--emotion", "joy"],
+    }.items():
+        out = tmp_path / f"{name}.mp4"
+        assert main(["portrait", "render", str(head), *wishes, "--fps", "8", "--out", str(out)]) == 0
+        with av.open(str(out)) as container:
+            films[name] = np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])
+    assert len(films["alone"]) == 12
+    for name in ("another", "smiling"):
+        assert (films[name] != films["alone"]).any()
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "webm", "gif"])
@@ -180,11 +203,18 @@ def test_a_driver_without_a_face_is_refused(tmp_path: Path, head: Path, capsys: 
         (["--blend", "smile=1", "--out", "a.png"], 2, "unknown blendshape 'smile'"),
         (["--blend", "jawOpen", "--out", "a.png"], 2, "has no weight"),
         (["--blend", "jawOpen=nan", "--out", "a.png"], 2, "finite"),
-        (["--out", "a.png"], 2, "one of --emotion, --blend or --driver"),
+        (["--out", "a.png"], 2, "one of --emotion, --blend, --driver, --turn or --life"),
         (["--emotion", "joy", "--blend", "jawOpen=1", "--out", "a.png"], 2, "one of --emotion"),
         (["--emotion", "joy", "--out", "a.avi"], 5, "expected .png"),
         (["--emotion", "joy", "--duration", "2", "--out", "a.png"], 2, "are for films"),
         (["--driver", "a.mp4", "--out", "a.png"], 2, "does not"),
+        (["--turn", "5,x", "--out", "a.png"], 2, "'5,x' is no turn of the head"),
+        (["--turn", "80", "--out", "a.png"], 2, "from -45 to 45"),
+        (["--life", "10 min", "--out", "a.mp4"], 2, "'10 min' is no length of a film"),
+        (["--life", "4", "--out", "a.png"], 2, "a life goes by"),
+        (["--life", "4", "--duration", "3", "--out", "a.mp4"], 2, "leave --duration out"),
+        (["--driver", "nowhere.mp4", "--life", "4", "--out", "a.mp4"], 2, "leave --turn and --life out"),
+        (["--life", "4", "--out", "a.glb"], 2, "not a film"),
         (["--driver", "nowhere.mp4", "--out", "a.mp4"], 2, "nowhere.mp4 does not exist"),
         (["--emotion", "joy", "--renderer", "oil", "--out", "a.png"], 2, "no renderer 'oil'; there are: mesh"),
     ],
@@ -314,3 +344,15 @@ def test_emotions_and_blends_are_parsed() -> None:
     assert parse_blend("").is_neutral
     with pytest.raises(ConfigError, match="no number"):
         parse_blend("jawOpen=a")
+
+
+def test_turns_and_lengths_are_parsed() -> None:
+    assert parse_turn("3").tolist() == [3, 0, 0]
+    assert parse_turn("3, -2,1.5").tolist() == [3, -2, 1.5]
+    assert (parse_seconds("10s"), parse_seconds("2.5")) == (10.0, 2.5)
+    for text in ("1,2,3,4", "", "nan"):
+        with pytest.raises(ConfigError, match="no turn"):
+            parse_turn(text)
+    for text in ("0", "601", "nan", "s"):
+        with pytest.raises(ConfigError, match="no length"):
+            parse_seconds(text)

@@ -158,10 +158,11 @@ def played(presence: Presence, parts: list[tuple[Reading | None, float]], rate: 
 
 def test_alone_for_some_time_it_lives_by_itself_and_comes_back_at_once() -> None:
     presence = Presence(Life(seed=3), attract_after_s=4.0, moods=PRESETS)
-    played(presence, [(SOMEBODY, 20.0), (None, 3.9)])
-    assert not presence.attract
-    alone = played(presence, [(None, 0.2)])
-    assert presence.attract
+    attracts = []
+    for reading, seconds in ((SOMEBODY, 20.0), (None, 3.9), (None, 0.2)):
+        alone = played(presence, [(reading, seconds)])
+        attracts.append(presence.attract)
+    assert attracts == [False, False, True]
     alone += played(presence, [(None, 50.0)])
     assert np.abs([item.gaze[0] for item in alone]).max() > 0.25
     assert np.abs([item.sway[0] for item in alone]).max() > 0.8

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,12 +16,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from visavis.assets import AssetStore
-    from visavis.portrait.passage import Passage, Timeline
+    from visavis.portrait.passage import Timeline
+    from visavis.portrait.presence import Play
     from visavis.portrait.render import PortraitRenderer
     from visavis.portrait.rig import Rig
-    from visavis.types import Expression, Image
+    from visavis.types import Expression, Float32, Image
 
-__all__ = ["FaceNumber", "Name", "parse_blend", "parse_emotion", "render"]
+__all__ = ["FaceNumber", "Name", "parse_blend", "parse_emotion", "parse_seconds", "parse_turn", "render"]
 
 Name = Annotated[str, typer.Argument(metavar="IMAGE|NAME", help="A picture, or a name of `visavis portrait list`.")]
 FaceNumber = Annotated[
@@ -59,30 +61,58 @@ def render(
         typer.Option("--from-rest/--absolute", help="Play the driver's changes from rest, or all that is measured."),
     ] = True,
     sway: Annotated[bool, typer.Option("--sway", help="Let the head turn a little with the driver's.")] = False,
+    turn: Annotated[
+        str | None,
+        typer.Option(
+            metavar="YAW,PITCH,ROLL",
+            help="Turn the head: degrees to the sitter's left, up, to the left shoulder.",
+            show_default=False,
+        ),
+    ] = None,
+    life: Annotated[
+        str | None,
+        typer.Option(
+            metavar="S",
+            help="A film of so many seconds of its life: it blinks, breathes, looks about.",
+            show_default=False,
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of its life.")] = 0,
     renderer: Annotated[str, typer.Option(metavar="NAME", help="What draws: mesh, or a plug-in's.")] = "mesh",
 ) -> None:
     """Render a portrait with an expression: a picture, or a film.
 
-    An emotion or a blend becomes a film of its coming and going. A driver's face is played as it moves. A .glb holds
-    the whole rig for other programs, and shows the expression, if any is given, until they move it. A painting's
-    transparency is kept where the format has it (.png .webp .tif, .webm .gif) and laid over white elsewhere.
+    An emotion or a blend becomes a film of its coming and going; with --life the portrait lives meanwhile, without them
+    it lives alone. A driver's face is played as it moves. A .glb holds the whole rig for other programs, and shows the
+    expression, if any is given, until they move it. A painting's transparency is kept where the format has it (.png
+    .webp .tif, .webm .gif) and laid over white elsewhere.
     """
     from visavis.assets import AssetStore
     from visavis.images import write_image
     from visavis.portrait.gallery import open_portrait
-    from visavis.portrait.passage import emotion_passage
     from visavis.portrait.renderers import renderer_factory
 
     # All that can be wrong is told before anything is rigged or read.
     moving = _check_wishes(
-        out, emotion=emotion, blend=blend, driver=driver, timed=duration is not None or fps is not None
+        out,
+        emotion=emotion,
+        blend=blend,
+        driver=driver,
+        turn=turn,
+        life=life,
+        timed=duration is not None or fps is not None,
     )
+    if life is not None and duration is not None:
+        raise ConfigError("--life already says how long the film lasts: leave --duration out")
     expression = parse_emotion(emotion) if emotion is not None else parse_blend(blend or "")
+    if turn is not None:
+        expression = replace(expression, sway=parse_turn(turn))
+    lived_s = None if life is None else parse_seconds(life)
     factory = renderer_factory(renderer)
     _check_files(name, out, driver)
     assets = AssetStore()
     if out.suffix.lower() == ".glb":
-        _model(name, out, expression if emotion or blend else None, size=size, face=face)
+        _model(name, out, expression if emotion or blend or turn else None, size=size, face=face)
         return
     portrait = open_portrait(name, assets=assets, face=face)
     draw = _Drawing(factory(portrait.rig), portrait.rig, _alpha(name, assets, out), size)
@@ -92,7 +122,8 @@ def render(
         _tell(out, image)
         return
     if driver is None:
-        _film(draw, emotion_passage(expression, duration_s=duration or 4.0), out, fps or 25.0, title=name)
+        play = _play(expression, emotion, duration_s=lived_s or duration or 4.0, seed=None if life is None else seed)
+        _film(draw, play, out, fps or 25.0, title=name)
         return
     timeline = _driven(driver, from_rest=from_rest, sway=sway)
     rate = fps or len(timeline.times_s) / timeline.duration_s
@@ -133,6 +164,56 @@ def parse_blend(text: str) -> Expression:
         raise ConfigError(str(error)) from error
 
 
+def parse_turn(text: str) -> Float32:
+    """`5,-2,0` as degrees of yaw, pitch and roll, (3,) float32; what is left out at the end is 0.
+
+    Raises:
+        ConfigError: not of that form, or more than 45 degrees, which no painting can show.
+    """
+    import numpy as np
+
+    try:
+        angles = [float(part) for part in text.split(",")]
+    except ValueError:
+        angles = []
+    if not 1 <= len(angles) <= 3 or not all(abs(angle) <= 45 for angle in angles):
+        raise ConfigError(f"{text!r} is no turn of the head: expected YAW,PITCH,ROLL in degrees, each from -45 to 45")
+    return np.array([*angles, 0.0, 0.0][:3], np.float32)
+
+
+def parse_seconds(text: str) -> float:
+    """`10` or `10s` as seconds.
+
+    Raises:
+        ConfigError: not of that form, or not above 0 and up to 600.
+    """
+    try:
+        seconds = float(text.removesuffix("s"))
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= 600:
+        raise ConfigError(f"{text!r} is no length of a film: expected seconds above 0 and up to 600, such as 10s")
+    return seconds
+
+
+def _play(expression: Expression, emotion: str | None, *, duration_s: float, seed: int | None) -> Play:
+    """What a film without a driver plays; `seed` is that of a life, None for none."""
+    from visavis.portrait.answer import load_answers
+    from visavis.portrait.life import Life
+    from visavis.portrait.passage import emotion_passage
+    from visavis.portrait.presence import Lived
+    from visavis.portrait.presets import emotion_presets
+
+    if seed is not None and emotion is None and expression.is_neutral:
+        return Lived(Life(seed), duration_s, moods=emotion_presets())
+    if emotion is None:
+        passage = emotion_passage(expression, duration_s=duration_s)
+    else:
+        pace = load_answers().pace[emotion.partition("=")[0].strip()]
+        passage = emotion_passage(expression, duration_s=duration_s, pace=pace)
+    return passage if seed is None else Lived(Life(seed), duration_s, passage)
+
+
 def _number(text: str, whole: str) -> float:
     try:
         return float(text)
@@ -140,21 +221,35 @@ def _number(text: str, whole: str) -> float:
         raise ConfigError(f"{whole!r}: {text.strip()!r} is no number; expected one from 0 to 1") from None
 
 
-def _check_wishes(out: Path, *, emotion: str | None, blend: str | None, driver: Path | None, timed: bool) -> bool:
+def _check_wishes(
+    out: Path,
+    *,
+    emotion: str | None,
+    blend: str | None,
+    driver: Path | None,
+    turn: str | None,
+    life: str | None,
+    timed: bool,
+) -> bool:
     """Whether a film is wanted; what does not go together is refused."""
     from visavis.images import WRITABLE_SUFFIXES
     from visavis.video import MOVING_SUFFIXES
 
     suffix, films = out.suffix.lower(), ", ".join(MOVING_SUFFIXES)
     if suffix == ".glb":
-        if driver is not None or timed or (emotion is not None and blend is not None):
+        if driver is not None or life is not None or timed or (emotion is not None and blend is not None):
             raise ConfigError("a .glb holds a rig, not a film: give it one of --emotion and --blend, or none")
         return False
     moving = suffix in MOVING_SUFFIXES
     if not moving and suffix not in WRITABLE_SUFFIXES:
         raise OutputError(f"cannot write {out}: expected {', '.join([*WRITABLE_SUFFIXES, *MOVING_SUFFIXES, '.glb'])}")
-    if sum(choice is not None for choice in (emotion, blend, driver)) != 1:
-        raise ConfigError("say what the portrait shall play: one of --emotion, --blend or --driver")
+    plays = sum(choice is not None for choice in (emotion, blend, driver))
+    if plays > 1 or (not plays and turn is None and life is None):
+        raise ConfigError("say what the portrait shall play: one of --emotion, --blend, --driver, --turn or --life")
+    if driver is not None and (turn is not None or life is not None):
+        raise ConfigError("a driver lives and turns by itself: leave --turn and --life out")
+    if life is not None and not moving:
+        raise ConfigError(f"a life goes by, {out.suffix} does not: give --out as {films}")
     if driver is not None and not moving:
         raise ConfigError(f"a driver's face moves, {out.suffix} does not: give --out as {films}")
     if not moving and timed:
@@ -239,7 +334,7 @@ def _driven(driver: Path, *, from_rest: bool, sway: bool) -> Timeline:
 
 def _film(
     draw: _Drawing,
-    play: Passage | Timeline,
+    play: Play,
     out: Path,
     rate: float,
     *,
