@@ -27,7 +27,7 @@ from visavis.lab.recipe import Recipe
 from visavis.lab.runs import load_run, material
 from visavis.reading.card import Calibration, ModelCard, save_card
 
-__all__ = ["PARITY", "Exported", "crop_of", "export_run", "largest_difference", "store_half", "to_onnx"]
+__all__ = ["PARITY", "Exported", "crop_of", "export_run", "largest_difference", "origin_of", "store_half", "to_onnx"]
 
 #: Tensors of fewer numbers are not worth rounding.
 _SMALL: Final = 4096
@@ -80,8 +80,10 @@ def _shares(values: tuple[float, float, float]) -> tuple[float, float, float]:
     return values[0] / 255, values[1] / 255, values[2] / 255
 
 
-def to_onnx(network: Network, path: Path) -> None:
+def to_onnx(network: Network, path: Path, *, output: str = "probabilities") -> None:
     """Write a network as ONNX: `pictures` (batch, size, size, 3) float32 -> `probabilities` (batch, A).
+
+    `output` names the result otherwise.
 
     Raises:
         OutputError: it cannot be written.
@@ -111,7 +113,7 @@ def to_onnx(network: Network, path: Path) -> None:
                 dynamo=True,
                 verbose=False,
                 input_names=["pictures"],
-                output_names=["probabilities"],
+                output_names=[output],
                 dynamic_shapes=({0: torch.export.Dim("batch")},),
             )
             program.save(str(temporary))
@@ -237,7 +239,7 @@ def export_run(
             data=f"{_ALIGNED_DATA}, {len(stuff.rows('train')):,} pictures",
             terms=_ALIGNED_TERMS,
             metrics=_card_metrics(figures),
-            origin=_origin(run),
+            origin=origin_of(run),
         ),
     )
     return Exported(card, model, difference, half_loss, loss)
@@ -263,7 +265,8 @@ def _card_metrics(figures: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
-def _origin(run: Path) -> dict[str, Any]:
+def origin_of(run: Path) -> dict[str, Any]:
+    """What a card tells of a run's provenance."""
     path = run / "provenance.json"
     origin = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     return {key: origin[key] for key in ("visavis", "commit", "packages", "precision", "data", "seed") if key in origin}

@@ -145,7 +145,9 @@ def network_of(recipe: Recipe, *, assets: AssetStore | None = None, pretrained: 
 
 def outputs_of(recipe: Recipe) -> tuple[str, ...]:
     """The network's outputs by name: the emotions first, where there are faces labelled so, then the attributes."""
-    return (*(EMOTIONS if recipe.emotion.faces else ()), *recipe.data.names)
+    if not recipe.emotion.faces:
+        return recipe.data.names
+    return (*EMOTIONS, *(recipe.data.names if recipe.emotion.share < 1 else ()))
 
 
 def _start_from(network: Network, folder: Path) -> None:

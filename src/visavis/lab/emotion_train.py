@@ -1,0 +1,264 @@
+"""From a recipe to a network that reads emotions: folds first, then one network on all that they taught.
+
+    RUN/fold-K/       a run of the common loop each, blind to its own part of the training faces
+    RUN/student/      the run whose network is kept
+    RUN/blind.npz     what the folds say of the faces that they were blind to; what is fitted later is fitted on it
+
+Emotions are learnt beside the attributes of faces that carry no emotion label, in the same network: grey pictures of 48
+pixels are few, and sharp faces in colour keep the trunk general. Labels of emotions are noisy; how far they count
+against the opinion of a network that never saw the face is the recipe's `trust` (after Northcutt et al., "Confident Learning",
+arXiv:1911.00068, and self-distillation, Furlanello et al., arXiv:1805.04770).
+"""
+
+# torch and Keras are not typed here, so their classes and decorators are Any.
+# mypy: disable-error-code="misc,untyped-decorator"
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.assets import AssetStore
+from visavis.errors import InputError
+from visavis.files import replacing
+from visavis.lab.dataset import Dataset
+from visavis.lab.emotion_data import (
+    FaceData,
+    emotion_folder,
+    folds,
+    hold_out,
+    join_folders,
+    measure_faces,
+    open_emotions,
+    shrunk,
+)
+from visavis.lab.framing import face_cut
+from visavis.lab.pixels import PixelStore, Progress, open_store
+from visavis.lab.recipe import Recipe
+from visavis.lab.runs import Material, load_run, material, network_of, outputs_of
+from visavis.reading.attributes import DEFAULT_CARD, AttributeReader
+from visavis.types import EMOTIONS, Float32
+
+if TYPE_CHECKING:
+    from visavis.lab.models import Network
+    from visavis.lab.train import TrainingData, Watcher
+
+__all__ = ["Blind", "EmotionMaterial", "emotion_material", "emotion_network", "read_blind", "train_emotion"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EmotionMaterial:
+    """A recipe's faces, decoded, measured and split, and the faces of its attributes.
+
+    Attributes:
+        dataset: the faces labelled by emotion, with a side each.
+        faces: what the readers are given of them.
+        wide, exact: squares to train on, and as the live product cuts them.
+        beside: the faces labelled by attributes, or None where there are none.
+    """
+
+    dataset: Dataset
+    faces: FaceData
+    wide: PixelStore
+    exact: PixelStore
+    beside: Material | None
+
+    def rows(self, split: str) -> NDArray[np.int64]:
+        """Rows of one side whose picture is usable."""
+        rows = self.dataset.indices(split)
+        return rows[self.exact.usable[rows]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Blind:
+    """What networks say of the training faces that they were blind to.
+
+    Attributes:
+        rows: (T,) rows of the data set.
+        part: (T,) which network was blind to each.
+        logs: (T, 7) float32 logarithms of probabilities.
+    """
+
+    rows: NDArray[np.int64]
+    part: NDArray[np.int64]
+    logs: Float32
+
+
+class _Joined:
+    """Two stores of squares as one, row after row."""
+
+    def __init__(self, first: NDArray[np.uint8], second: NDArray[np.uint8]) -> None:
+        self._first, self._second = first, second
+
+    def __getitem__(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
+        result = np.empty((len(rows), *self._first.shape[1:]), np.uint8)
+        one = rows < len(self._first)
+        result[one] = self._first[rows[one]]
+        result[~one] = self._second[rows[~one] - len(self._first)]
+        return result
+
+
+def emotion_material(
+    recipe: Recipe, *, cache: Path, assets: AssetStore | None = None, progress: Progress | None = None
+) -> EmotionMaterial:
+    """Open, split, measure and decode a recipe's faces.
+
+    Raises:
+        InputError, ConfigError: no such folders, or they cannot be used so.
+        AssetError, ModelError: the face landmarker or the attribute classifier cannot be had or used.
+    """
+    store = assets or AssetStore()
+    opened = [hold_out(open_emotions(emotion_folder(text)), seed=recipe.seed) for text in recipe.emotion.faces]
+    if not opened:
+        raise InputError("the recipe names no folder of faces labelled by emotion; set emotion.faces")
+    dataset = shrunk(join_folders(opened), recipe.data.limit)
+    reader = AttributeReader.load() if DEFAULT_CARD.is_file() else None
+    faces = measure_faces(dataset, folder=cache, assets=store, attributes=reader, progress=progress)
+    size = recipe.model.resolution
+    exact = open_store(dataset, face_cut(faces.keypoints, size=size), folder=cache, progress=progress)
+    wide = face_cut(faces.keypoints, size=size, grown=recipe.data.grown)
+    beside = None
+    if recipe.emotion.share < 1:
+        beside = material(recipe, cache=cache, assets=store, progress=progress)
+    return EmotionMaterial(dataset, faces, open_store(dataset, wide, folder=cache, progress=progress), exact, beside)
+
+
+def _data(
+    recipe: Recipe,
+    stuff: EmotionMaterial,
+    train: NDArray[np.int64],
+    val: NDArray[np.int64],
+    targets: Float32,
+    heard: Float32 | None = None,
+) -> TrainingData:
+    """What the loop reads: the faces with emotions, and behind them those with attributes.
+
+    Args:
+        recipe: how.
+        stuff: the material.
+        train, val: rows of the faces with emotions.
+        targets: (N, 7) what is to be learnt of them.
+        heard: (M, 7) what is to be learnt of the emotions of the others; nan where nothing is.
+    """
+    from visavis.lab.train import TrainingData
+
+    names, count = outputs_of(recipe), len(stuff.dataset)
+    beside = stuff.beside
+    more = 0 if beside is None else len(beside.dataset)
+    labels = np.full((count + more, len(names)), np.nan, np.float32)
+    labels[:count, : len(EMOTIONS)] = targets
+    rare = stuff.dataset.labels[train].mean(axis=0).clip(1e-9) ** -recipe.emotion.balance
+    chances = np.zeros(count + more)
+    chances[train] = rare[stuff.dataset.labels[train].argmax(axis=1)]
+    chances *= recipe.emotion.share / chances.sum()
+    wide, exact = stuff.wide, stuff.exact
+    if beside is not None:
+        others = beside.rows("train") + count
+        labels[count:, len(EMOTIONS) :] = beside.dataset.columns(recipe.data.names)
+        if heard is not None:
+            labels[count:, : len(EMOTIONS)] = heard
+        chances[others] = (1 - recipe.emotion.share) / len(others)
+        train = np.concatenate([train, others])
+        wide = PixelStore(
+            cast(Any, _Joined(wide.pixels, beside.store.pixels)),
+            np.concatenate([wide.usable, beside.store.usable]),
+            f"{wide.key} {beside.store.key}",
+        )
+    digest = hashlib.sha256(stuff.dataset.fingerprint().encode())
+    for array in (train, val, np.nan_to_num(labels, nan=-1)):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return TrainingData(
+        attributes=names, labels=labels, train=train, val=val, store=wide, exact=exact,
+        fingerprint=digest.hexdigest(), choices=len(EMOTIONS), chances=chances,
+    )  # fmt: skip
+
+
+def train_emotion(
+    recipe: Recipe,
+    *,
+    folder: Path,
+    cache: Path,
+    assets: AssetStore | None = None,
+    progress: Progress | None = None,
+    watcher: Watcher | None = None,
+) -> EmotionMaterial:
+    """Train a recipe into a run folder, or finish the run that is there; gives back its material.
+
+    Raises:
+        VisavisError: whatever opening the data, building the networks or training raises.
+    """
+    stuff = emotion_material(recipe, cache=cache, assets=assets, progress=progress)
+    from visavis.lab.train import half_precision, predict, train
+
+    rows, truth = stuff.rows("train"), stuff.dataset.labels.astype(np.float32)
+    part = folds(stuff.dataset.take(rows), recipe.emotion.folds, seed=recipe.seed)
+    said = np.zeros((len(rows), len(EMOTIONS)), np.float32)
+    beside = stuff.beside
+    others = np.zeros(0, np.int64) if beside is None else beside.rows("train")
+    heard = np.zeros((len(others), len(EMOTIONS)), np.float32)
+    half = half_precision(recipe.train.precision)
+
+    def ask(network: Network, pixels: NDArray[np.uint8], which: NDArray[np.int64]) -> Float32:
+        return predict(network, pixels, which, flip=recipe.flip_average, half=half, choices=len(EMOTIONS))
+
+    for number in range(recipe.emotion.folds):
+        held = part == number
+        network = network_of(recipe, assets=assets)
+        data = _data(recipe, stuff, rows[~held], rows[held], truth)
+        train(recipe, network, data, folder=folder / f"fold-{number}", watcher=watcher)
+        said[held] = ask(network, stuff.exact.pixels, rows[held])
+        if beside is not None and recipe.emotion.hearsay:
+            heard += ask(network, beside.exact.pixels, others) / recipe.emotion.folds
+    with replacing(folder / "blind.npz") as temporary:
+        np.savez(temporary, rows=rows, part=part, logs=np.log(said.clip(1e-7)))
+
+    targets = truth.copy()
+    targets[rows] = recipe.emotion.trust * truth[rows] + (1 - recipe.emotion.trust) * said
+    lent = None
+    if beside is not None and recipe.emotion.hearsay:
+        lent = np.full((len(beside.dataset), len(EMOTIONS)), np.nan, np.float32)
+        told = np.random.default_rng(recipe.seed).random(len(others)) < recipe.emotion.hearsay
+        lent[others[told]] = heard[told]
+    val = stuff.rows("val") if len(stuff.rows("val")) else rows
+    data = _data(recipe, stuff, rows, val, targets, lent)
+    train(recipe, network_of(recipe, assets=assets), data, folder=folder / "student", watcher=watcher)
+    return stuff
+
+
+def read_blind(folder: Path) -> Blind:
+    """What the folds of a run say of the faces that they were blind to.
+
+    Raises:
+        InputError: the folder holds no finished run.
+    """
+    try:
+        with np.load(folder / "blind.npz") as file:
+            return Blind(file["rows"], file["part"], file["logs"])
+    except (OSError, KeyError, ValueError) as error:
+        raise InputError(
+            f"{folder} is no run of emotions ({error}); train one with: visavis lab train-emotion"
+        ) from error
+
+
+def emotion_network(folder: Path) -> tuple[Recipe, Network]:
+    """The recipe of a run, and its network cut down to the emotions: (N, size, size, 3) normalised -> (N, 7) logits.
+
+    Raises:
+        InputError: the folder holds no finished run.
+        ModelError: its weights do not fit its recipe.
+    """
+    from visavis.lab.models import keras
+
+    recipe, network = load_run(folder / "student")
+    head = network.model.get_layer("attributes")
+    kernel, bias = (variable.value.detach() for variable in head.weights)
+    small = keras.layers.Dense(len(EMOTIONS), name="emotions")
+    logits = small(head.input)
+    for variable, tensor in zip(small.weights, (kernel, bias), strict=True):
+        variable.value.data.copy_(tensor[..., : len(EMOTIONS)])
+    return recipe, replace(network, model=keras.Model(network.model.input, logits, name="emotions"))
