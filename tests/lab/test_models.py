@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import hashlib
+import importlib
+import warnings
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -120,3 +123,67 @@ def test_same_padding_is_tensorflows() -> None:
         with torch.inference_mode():
             expected = layer(pictures).permute(0, 3, 1, 2)
             assert float((ours(pictures.permute(0, 3, 1, 2)) - expected).abs().max()) < 1e-5
+
+
+def test_weights_that_cannot_be_fetched_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keras's downloader raises a plain Exception with the address and the reason; what to do must be said."""
+
+    def refuse(*_: object, **__: object) -> str:
+        raise Exception("URL fetch failure on https://weights.example/vgg19.h5: None -- Temporary failure")
+
+    trunk = importlib.import_module("keras.src.applications.vgg19")
+    monkeypatch.setattr(trunk.file_utils, "get_file", refuse)
+    with pytest.raises(AssetError, match=r"weights of VGG19 cannot be had .*URL fetch failure.*give the path") as told:
+        models.report_vgg19(32)
+    assert "\n" not in str(told.value)
+
+
+def test_fetched_weights_are_those_without_the_top_and_are_used(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What Keras would fetch is asked for by its own name and checksum, and fills the trunk."""
+    legacy = importlib.import_module("keras.src.legacy.saving.legacy_h5_format")
+    trunk = importlib.import_module("keras.src.applications.vgg19")
+    h5py = importlib.import_module("h5py")
+    asked = []
+
+    def fetch(name: str, origin: str, **options: object) -> str:
+        asked.append((name, options.get("file_hash")))
+        return str(tmp_path / name)
+
+    monkeypatch.setattr(trunk.file_utils, "get_file", fetch)
+    source = models.report_vgg19(32, weights=None)
+    name = "vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5"
+    layers = [layer for layer in source.model.layers if layer.name.startswith("block") or layer.name == "input_layer"]
+    plain = models.keras.Model(source.model.input, layers[-1].output)
+    with h5py.File(tmp_path / name, "w") as file, warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # Keras's own, of how it asks torch for an array
+        legacy.save_weights_to_hdf5_group(file, plain)
+    network = models.report_vgg19(32)
+    assert [entry[0] for entry in asked] == [name]
+    assert asked[0][1]  # Keras checks what it fetched
+    digest = hashlib.sha256((tmp_path / name).read_bytes()).hexdigest()
+    local = models.report_vgg19(32, weights=tmp_path / name, sha256=digest.upper())
+    for filled in (network, local):
+        for layer in ("block1_conv1", "block5_conv4"):
+            first, second = (one.model.get_layer(layer).kernel.value for one in (source, filled))
+            assert torch.equal(first, second)
+    with pytest.raises(AssetError, match="was expected"):
+        models.report_vgg19(32, weights=tmp_path / name, sha256="0" * 64)
+
+
+def test_flatten_and_a_frozen_trunk_of_lite0() -> None:
+    network = models.efficientnet_lite0(64, attributes=3, head="flatten", hidden=(8,), frozen=True)
+    total, learning = models.count_parameters(network.model)
+    assert learning == (2 * 2 * 1280 + 1) * 8 + (8 + 1) * 3
+    assert total == 3_371_008 + learning
+    pooled = models.efficientnet_lite0(64, attributes=3, head="gap", frozen=False)
+    assert models.count_parameters(pooled.model)[1] > 3_000_000
+    pictures = torch.rand(2, 64, 64, 3)
+    with torch.inference_mode():
+        assert network.model(pictures, training=False).shape == (2, 3)
+    before = {name: tensor.clone() for name, tensor in models.named_state(network.model).items()}
+    network.model(pictures, training=True)  # a frozen trunk moves no running average either
+    assert all(torch.equal(before[name], tensor) for name, tensor in models.named_state(network.model).items())
+    with pytest.raises(ConfigError, match="unknown head"):
+        models.efficientnet_lite0(64, head="pool")
