@@ -207,3 +207,15 @@ def test_the_table_of_detectors_fits_a_terminal(
     assert "1 pictures, 1 boxes" in told
     for word in ("centerface", "mediapipe", "AP .35", "AP .5", "ms p95"):
         assert word in told
+
+
+def test_small_faces_in_a_large_picture_are_found_by_a_finer_search(
+    tmp_path: Path, astronaut: Image, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wall = np.full((1000, 4000, 3), 70, np.uint8)
+    wall[600:720, 3000:3120] = resize(astronaut, width=120, height=120)  # a face of 24 pixels
+    write_image(tmp_path / "wall.png", wall)
+    for search, expected in (("1280", 0), ("4000", 1)):
+        words = ["faces", "detect", str(tmp_path / "wall.png"), "--no-rotate", "--search", search, "--json"]
+        assert main(words) == 0
+        assert len(json.loads(capsys.readouterr().out)) == expected

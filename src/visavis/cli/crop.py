@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from visavis.faces.cropper import Crop, Cropper
     from visavis.types import Frame
 
-__all__ = ["Finding", "parse_interval", "register"]
+__all__ = ["Finding", "Searching", "parse_interval", "register"]
 
 _COLUMNS = (
     "file",
@@ -53,6 +53,18 @@ class Finding(StrEnum):
         """Raise ConfigError when a model is given for the cascade, whose models belong together."""
         if self is Finding.CASCADE and model is not None:
             raise ConfigError("--model needs a --detector that it is for")
+
+
+Searching = Annotated[
+    int,
+    typer.Option(
+        "--search",
+        metavar="PIXELS",
+        min=160,
+        max=16384,
+        help="Longest side at which the cascade searches a picture; more finds smaller faces, and takes longer.",
+    ),
+]
 
 
 class Aligning(StrEnum):
@@ -95,6 +107,7 @@ def crop(
     rotate: Annotated[
         bool, typer.Option(help="Where the cascade finds nothing, look again with the picture turned.")
     ] = True,
+    search: Searching = 1280,
     min_size: Annotated[float, typer.Option(min=0, help="Leave out faces smaller than so many pixels.")] = 0,
     min_sharpness: Annotated[
         float, typer.Option(min=0, help="Leave out crops less sharp; blurred ones lie under some 30.")
@@ -121,6 +134,7 @@ def crop(
             detector,
             model,
             rotate=rotate,
+            search=search,
             spec=CropSpec(size=size, margin=margin, align=align.value),
             smallest=min_size,
             dullest=min_sharpness,
@@ -220,6 +234,7 @@ def _cropper(
     model: Path | None,
     *,
     rotate: bool,
+    search: int,
     spec: CropSpec,
     smallest: float,
     dullest: float,
@@ -230,7 +245,7 @@ def _cropper(
 
     detector.check_model(model)
     assets = AssetStore()
-    finder = stack.enter_context(FaceFinder(assets, require_landmarks=False, rotate=rotate))
+    finder = stack.enter_context(FaceFinder(assets, require_landmarks=False, rotate=rotate, max_side=search))
     find: Finder = finder.find
     if detector is not Finding.CASCADE:
         chosen = create_detector(detector.value, assets=assets, model=model)

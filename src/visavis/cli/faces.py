@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from visavis.cli.console import errors_console, progress, results_console
-from visavis.cli.crop import Finding
+from visavis.cli.crop import Finding, Searching
 from visavis.errors import AssetError
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ def detect(
     rotate: Annotated[
         bool, typer.Option(help="Where the cascade finds nothing, look again with the picture turned.")
     ] = True,
+    search: Searching = 1280,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON: one object a face.")] = False,
 ) -> None:
     """Print the faces of a picture: box, score and what else was found."""
@@ -58,7 +59,7 @@ def detect(
 
     image = read_image(picture)
     with ExitStack() as stack:
-        faces = _finder(stack, detector, model, min_score, rotate=rotate)(image)
+        faces = _finder(stack, detector, model, min_score, rotate=rotate, search=search)(image)
     if as_json:
         typer.echo(json.dumps([_plain(face) for face in faces], indent=1))
         return
@@ -139,7 +140,13 @@ def convert(
 
 
 def _finder(
-    stack: ExitStack, detector: Finding, model: Path | None, min_score: float, *, rotate: bool = True
+    stack: ExitStack,
+    detector: Finding,
+    model: Path | None,
+    min_score: float,
+    *,
+    rotate: bool = True,
+    search: int = 1280,
 ) -> Callable[[Image], tuple[Face, ...]]:
     from visavis.assets import AssetStore
     from visavis.faces import FaceFinder, create_detector
@@ -148,7 +155,8 @@ def _finder(
     assets = AssetStore()
     if detector is Finding.CASCADE:
         # The cascade's own thresholds belong to it: below them it would not be the cascade that is used elsewhere.
-        return stack.enter_context(FaceFinder(assets, require_landmarks=False, rotate=rotate)).find
+        finder = FaceFinder(assets, require_landmarks=False, rotate=rotate, max_side=search)
+        return stack.enter_context(finder).find
     made = create_detector(detector.value, assets=assets, min_score=min_score, model=model)
     stack.callback(made.close)
     return made.detect
