@@ -62,14 +62,42 @@ def test_concerns_are_told(madonna: OpenPortrait) -> None:
     assert report.verdict == "usable"
 
 
-def test_a_beard_is_seen(madonna: OpenPortrait) -> None:
-    """Painted here: dark brown from the upper lip down."""
+CHIN = (61, 146, 91, 181, 17, 405, 321, 375, 291, 364, 378, 152, 149, 135)
+LIP = (57, 92, 165, 164, 391, 322, 287, 0)
+FOREHEAD = (54, 103, 67, 109, 10, 338, 297, 332, 284, 298, 333, 299, 151, 69, 104, 68)
+
+
+@pytest.mark.parametrize(
+    ("points", "colour", "word"),
+    [
+        (CHIN, (52, 30, 20), "beard"),
+        (CHIN, (150, 150, 152), "beard"),
+        (LIP, (40, 25, 18), "moustache"),
+        (FOREHEAD, (30, 28, 30), "hat"),
+    ],
+    ids=["brown beard", "grey beard", "moustache", "hat"],
+)
+def test_what_is_painted_over_the_face_is_seen(
+    madonna: OpenPortrait, points: tuple[int, ...], colour: tuple[int, int, int], word: str
+) -> None:
     import cv2
 
     painting = madonna.rig.painting.copy()
-    points = madonna.rig.landmarks[[61, 146, 91, 181, 17, 405, 321, 375, 291, 364, 378, 152, 149, 135]]
-    cv2.fillConvexPoly(painting, cv2.convexHull(points).astype(np.int32), (52, 30, 20))
-    assert any("beard" in one for one in check_rig(replace(madonna.rig, painting=painting), madonna.face).occlusions)
+    cv2.fillConvexPoly(painting, cv2.convexHull(madonna.rig.landmarks[list(points)]).astype(np.int32), colour)
+    rig = replace(madonna.rig, painting=painting)
+    found = check_rig(rig, madonna.face).occlusions
+    assert [word in words for words in found] == [True]
+    orange = np.abs(draw_rig(rig, height=600).astype(int) - (255, 130, 20)).max(axis=2) < 30
+    assert orange.sum() > 60
+
+
+def test_a_face_lit_from_one_side_is_not_covered(madonna: OpenPortrait) -> None:
+    """The side in shade is as dark as a beard, with its cheek."""
+    x = np.arange(madonna.image.shape[1])
+    for sign in (1, -1):
+        light = 1 / (1 + np.exp(sign * (x - madonna.rig.landmarks[4, 0]) / 60)) * 0.75 + 0.25
+        shaded = (madonna.image * light[None, :, None]).astype(np.uint8)
+        assert check_rig(replace(madonna.rig, painting=shaded), madonna.face).occlusions == ()
 
 
 def test_the_drawing_shows_lines_over_the_face(madonna: OpenPortrait) -> None:

@@ -6,7 +6,6 @@ write_image("check.png", draw_rig(rig))
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.portrait.eyes import Eye
+from visavis.portrait.occlusion import find_covers
 from visavis.portrait.render import lid_positions
 from visavis.portrait.rig import MIN_FACE_WIDTH, Rig
 from visavis.portrait.topology import MESH_POINTS
@@ -34,26 +34,6 @@ _LEAST_REACH: Final = 0.5
 _STEEP_YAW: Final = 40.0
 #: Faces narrower than this can be rigged, and show little.
 _SMALL_FACE: Final = 120
-
-# Points of the mesh whose hull is a part of the face that hands, hair, hats and beards like to cover.
-_CHEEKS: Final = (
-    (50, 101, 36, 205, 187, 147, 123, 117),
-    (280, 330, 266, 425, 411, 376, 352, 346),
-    (6, 197, 195, 5, 4, 45, 275, 51, 281),
-)
-_PARTS: Final = {
-    "forehead": (69, 104, 68, 54, 103, 67, 109, 10, 338, 297, 332, 284, 298, 333, 299, 337, 151, 108),
-    "chin": (200, 201, 208, 171, 175, 396, 428, 421),
-    "upper lip": (165, 92, 167, 164, 393, 391, 322, 410, 270, 269, 267, 0, 37, 39, 40, 186),
-}
-#: A part darker than the cheeks by so much (CIELAB L*) and of so different a hue (a*, b*) is likely not bare skin;
-#: nor is one of any hue that is darker still.
-_COVERED: Final = {"forehead": (22.0, 4.0), "chin": (20.0, 8.0), "upper lip": (19.0, 10.0)}
-_COVERS: Final = {
-    "forehead": "a hat, hair or deep shadow lies over the forehead",
-    "chin": "a beard, a hand or deep shadow lies over the chin",
-    "upper lip": "a moustache or deep shadow lies over the upper lip",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +76,7 @@ def check_rig(rig: Rig, face: Face) -> RigReport:
     """
     width = float(np.linalg.norm(rig.mouth.line[-1] - rig.mouth.line[0]))
     reach = reaches(rig)
-    occlusions = _occlusions(rig)
+    occlusions = tuple(cover.words for cover in find_covers(rig))
     concerns = [*occlusions]
     if abs(rig.yaw) > _STEEP_YAW:
         concerns.append(f"the head is turned by {abs(rig.yaw):.0f} degrees: the far half of the face moves little")
@@ -147,7 +127,8 @@ def draw_rig(rig: Rig, *, height: int = 1000) -> Image:
     """The painting around the face with what the rig knows of it drawn over, (height, W, 3) uint8 RGB.
 
     Grey: the face mesh. Yellow: its outline. Red: the lip line, along which the mouth opens. Green: the lids' edges;
-    blue: how far the skin around them stretches. White: the box within which pixels can change.
+    blue: how far the skin around them stretches. Orange: what does not look like bare skin. White: the box within which
+    pixels can change.
     """
     import cv2
 
@@ -167,6 +148,8 @@ def draw_rig(rig: Rig, *, height: int = 1000) -> Image:
         line(points[triangle], (225, 225, 225), closed=True)
     picture = cv2.addWeighted(picture, 0.35, faint, 0.65, 0)
     line(cv2.convexHull(points.astype(np.float32))[:, 0], (240, 200, 60), 2, closed=True)
+    for cover in find_covers(rig):
+        line(cover.outline, (255, 130, 20), 2, closed=True)
     line(rig.mouth.line, (235, 50, 50), 2)
     for eye in rig.eyes:
         for curve, colour, thick in (
@@ -246,32 +229,3 @@ def _outside(rig: Rig) -> str:
     x, y = rig.landmarks[:MESH_POINTS].T
     sides = {"the left side": x < 0, "the right side": x > width - 1, "the forehead": y < 0, "the chin": y > height - 1}
     return " and ".join(name for name, beyond in sides.items() if beyond.mean() > 0.01)
-
-
-def _occlusions(rig: Rig) -> tuple[str, ...]:
-    """What does not look like the cheeks' skin, in words. A hint for a person, not a decision."""
-    import cv2
-
-    x0, y0, x1, y1 = rig.grid.box
-    patch = rig.painting[y0:y1, x0:x1].astype(np.float32) / 255
-    lab = cv2.cvtColor(patch, cv2.COLOR_RGB2LAB)
-    points = rig.landmarks - np.array([x0, y0], np.float32)
-
-    def colour(parts: Sequence[tuple[int, ...]]) -> Array | None:
-        mask = np.zeros(lab.shape[:2], np.uint8)
-        for part in parts:
-            cv2.fillConvexPoly(mask, cv2.convexHull(points[list(part)]).astype(np.int32), 1)
-        chosen = lab[mask > 0]
-        return np.median(chosen, axis=0).astype(np.float64) if len(chosen) >= 12 else None
-
-    skin = colour(_CHEEKS)
-    found = []
-    for name, part in _PARTS.items():
-        here = colour([part])
-        if skin is None or here is None:
-            continue
-        darker, hue = _COVERED[name]
-        depth = skin[0] - here[0]
-        if depth > 1.6 * darker or (depth > darker and float(np.hypot(*(here[1:] - skin[1:]))) > hue):
-            found.append(_COVERS[name])
-    return tuple(found)
