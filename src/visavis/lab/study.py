@@ -130,6 +130,15 @@ def load_study(name: str | Path) -> Study:
         raise ConfigError(f"the study {name} asks nothing: give [[run]], [grid] or [search]")
     for question in questions:
         with_settings(base, question.settings)
+    for key, choice in search.items():
+        if isinstance(choice, list) and choice:
+            ends = choice
+        elif isinstance(choice, dict) and {"low", "high"} <= set(choice) <= {"low", "high", "log"}:
+            ends = [choice["low"], choice["high"]]
+        else:
+            raise ConfigError(f"the study {name} searches {key} in {choice!r}; give a list, or a low and a high")
+        for end in ends:
+            with_settings(base, {key: end})
     return Study(
         str(table.get("name", path.stem)),
         base,
@@ -176,19 +185,12 @@ def run_study(study: Study, *, folder: Path, cache: Path, say: Callable[[str], N
 
 
 def _search(study: Study, folder: Path, ask: Callable[[Question], float]) -> None:
-    optuna = require("optuna", extra="lab")
+    optuna = require("optuna", extra="search")
     space = study.space or {}
 
     def objective(trial: Any) -> float:
-        settings = {}
-        for key, choice in space.items():
-            if isinstance(choice, list):
-                settings[key] = trial.suggest_categorical(key, choice)
-            elif isinstance(choice["low"], int) and isinstance(choice["high"], int):
-                settings[key] = trial.suggest_int(key, choice["low"], choice["high"], log=choice.get("log", False))
-            else:
-                settings[key] = trial.suggest_float(key, choice["low"], choice["high"], log=choice.get("log", False))
-        return ask(Question(f"trial-{trial.number:03d}", settings))
+        settings = {key: _suggested(trial, key, choice) for key, choice in space.items()}
+        return ask(Question(_trial_name(trial.number), settings))
 
     folder.mkdir(parents=True, exist_ok=True)
     search = optuna.create_study(
@@ -198,7 +200,25 @@ def _search(study: Study, folder: Path, ask: Callable[[Question], float]) -> Non
         sampler=optuna.samplers.TPESampler(seed=study.base.seed),
         load_if_exists=True,
     )
-    search.optimize(objective, n_trials=max(study.trials - len(search.trials), 0))
+    # A trial that was broken off has no value, and is made up for by another one.
+    told = [trial for trial in search.trials if trial.value is not None]
+    for trial in told:
+        ask(Question(_trial_name(trial.number), dict(trial.params)))  # its run is there: this puts it into the table
+    search.optimize(objective, n_trials=max(study.trials - len(told), 0))
+
+
+def _trial_name(number: int) -> str:
+    return f"trial-{number:03d}"
+
+
+def _suggested(trial: Any, key: str, choice: Any) -> Any:
+    """Optuna's choice for one key: of a list, or between a low and a high."""
+    if isinstance(choice, list):
+        return trial.suggest_categorical(key, choice)
+    log = bool(choice.get("log", False))
+    if isinstance(choice["low"], int) and isinstance(choice["high"], int):
+        return trial.suggest_int(key, choice["low"], choice["high"], log=log)
+    return trial.suggest_float(key, choice["low"], choice["high"], log=log)
 
 
 @dataclass(frozen=True, slots=True)
