@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from visavis.portrait.fields import Grid
 from visavis.types import Float32
 
-__all__ = ["Body", "breath_field", "make_body"]
+__all__ = ["Body", "away_from_border", "breath_field", "make_body"]
 
 Array = NDArray[np.float64]
 
@@ -96,8 +96,13 @@ def breath_field(hull: Array, face_width: float, places: Array, shape: tuple[int
     chest = _bell(np.hypot(relative[:, 0] / _CHEST_REACH[0], relative[:, 1] / _CHEST_REACH[1]))
     rise = _HEAD_RISE * head * (1 - chest) + _CHEST_RISE * chest
     moved = np.stack([_WIDENING * relative[:, 0] * chest, -rise], axis=1) * face_width
-    border = np.minimum.reduce([flat[:, 0], flat[:, 1], shape[1] - 1 - flat[:, 0], shape[0] - 1 - flat[:, 1]])
-    return np.asarray((moved * _step(border / face_width / _BORDER)[:, None]).reshape(places.shape))
+    return (moved * away_from_border(flat, shape, _BORDER * face_width)[:, None]).reshape(places.shape)
+
+
+def away_from_border(places: Array, shape: tuple[int, ...], width: float) -> Array:
+    """0 on the border of a painting of `shape`, rising smoothly to 1 at `width` pixels from it: (...) for (..., 2)."""
+    x, y = places[..., 0], places[..., 1]
+    return _step(np.minimum.reduce([x, y, shape[1] - 1 - x, shape[0] - 1 - y]) / width)
 
 
 def _bell(distance: Array) -> Array:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from visavis.errors import RigError
 from visavis.portrait.basis import Basis, load_basis
-from visavis.portrait.breath import Body, breath_field, make_body
+from visavis.portrait.breath import Body, away_from_border, breath_field, make_body
 from visavis.portrait.creases import Creases, make_creases
 from visavis.portrait.eyes import Eye, make_eye
 from visavis.portrait.fields import Grid, side_of, thin_plate_operator
@@ -53,6 +53,8 @@ _BREATH_PITCH: Final = 0.25
 _NODES_PER_FACE: Final = 84
 #: Motion fades out from the outline of the face to this distance, in face widths; beyond it no pixel ever changes.
 _FADE: Final = 0.33
+#: A turn of the head is gone at the painting's own border, and whole at this distance from it, in face widths.
+_TURN_BORDER: Final = 0.3
 #: Smallest face that can be rigged, in pixels between the outlines of its cheeks.
 MIN_FACE_WIDTH: Final = 60
 #: Steepest head turn that can be rigged, in degrees from the front as the landmarks measure it; of a true profile
@@ -160,17 +162,17 @@ def make_rig(painting: Image, face: Face, *, basis: Basis | None = None) -> Rig:
     grid = _grid_around(points, face_width, painting.shape)
     line, gap = find_lip_line(painting, points)
     fields = _face_fields(points, moved, grid, line, face_width)
-    outline = points[list(FACE_OVAL)]
+    outline, nodes = points[list(FACE_OVAL)], grid.nodes().astype(np.float64)
     fields[_SWAY] = sway_fields(
         upright,
         basis.normals.astype(np.float64) @ rotation.T,
         rotation,
         grid,
-        _fade(points, grid, face_width),
+        _fade(points, grid, face_width) * away_from_border(nodes, painting.shape, _TURN_BORDER * face_width),
         still=_still(points, face_width),
         face_width=face_width,
     )
-    fields[_BREATH] = breath_field(outline, face_width, grid.nodes().astype(np.float64), painting.shape)
+    fields[_BREATH] = breath_field(outline, face_width, nodes, painting.shape)
     fields[_BREATH] += _BREATH_PITCH * fields[_PITCH]
     # Bones go with head and breath as the paint over them does.
     column, row = np.rint((points - (grid.x0, grid.y0)) / grid.step).astype(int).T
