@@ -59,7 +59,7 @@ def test_the_film_passes_through_six_emotions(output: str, demo_folder: Path) ->
         frames = [frame.to_ndarray(format="gray")[100:460, 200:560].astype(int) for frame in container.decode(video=0)]
     assert len(frames) > 25
     change = np.array([np.abs(frame - frames[0]).mean() for frame in frames])
-    assert change[-1] < 0.6
+    assert change[-1] < 0.8  # but for a breath it is the painting again
     apexes = int(np.sum((change[1:-1] > 0.8) & (change[1:-1] >= change[:-2]) & (change[1:-1] > change[2:])))
     assert apexes >= 4
 

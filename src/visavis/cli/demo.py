@@ -145,16 +145,22 @@ def _all_emotions(portrait: OpenPortrait, card: Portrait) -> Image:
 
 
 def _write_film(portrait: OpenPortrait, path: Path, *, title: str) -> None:
+    from visavis.portrait.answer import load_answers
+    from visavis.portrait.life import Life
     from visavis.portrait.passage import tour
+    from visavis.portrait.presence import Lived
     from visavis.portrait.presets import emotion_presets
     from visavis.portrait.render import MeshRenderer
     from visavis.video import VideoWriter
 
     renderer = MeshRenderer(portrait.rig)
-    passage = tour([expression for label, expression in emotion_presets().items() if label != "neutral"])
+    paces = load_answers().pace
+    shown = {label: expression for label, expression in emotion_presets().items() if label != "neutral"}
+    passage = tour(list(shown.values()), paces=[paces[label] for label in shown])
+    film = Lived(Life(), passage.duration_s, passage)
     with progress() as display, VideoWriter(path, frames_per_second=_FRAMES_PER_SECOND, title=title) as video:
-        for time_s in display.track(passage.frame_times(_FRAMES_PER_SECOND), description="filming"):
-            video.write(renderer.render(passage.at(float(time_s))))
+        for time_s in display.track(film.frame_times(_FRAMES_PER_SECOND), description="filming"):
+            video.write(renderer.render(film.at(float(time_s))))
 
 
 def _serve(source: str | None, port: int) -> None:

@@ -68,8 +68,23 @@ def run(
     ] = None,
     lead: Annotated[Lead, typer.Option(help="Who is answered when several are there.")] = Lead.LARGEST,
     sway: Annotated[
-        bool, typer.Option("--sway", help="In mirror mode, let the painted head turn a little with the spectator's.")
+        bool,
+        typer.Option("--sway", help="Let the painted head turn: with the spectator's in mirror mode, else to them."),
     ] = False,
+    life: Annotated[
+        bool | None,
+        typer.Option("--life/--no-life", help="Blink, breathe, and look about when left alone.", show_default="on"),
+    ] = None,
+    attract_after: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=3600,
+            metavar="S",
+            help="Seconds alone after which it looks about; 0 for never.",
+            show_default="5",
+        ),
+    ] = None,
     host: Annotated[
         str | None,
         typer.Option(help="Address to listen on; 0.0.0.0 for the whole network.", show_default="127.0.0.1"),
@@ -94,7 +109,12 @@ def run(
     Without --camera and --source the first camera is used, or where there is none a scripted face. Ctrl-C ends it.
     """
     changes: dict[str, dict[str, Any]] = {
-        "portrait": {"name": portrait, "mode": mode.value if mode else None},
+        "portrait": {
+            "name": portrait,
+            "mode": mode.value if mode else None,
+            "life": life,
+            "attract_after_s": attract_after,
+        },
         "server": {"host": host, "port": port, "preview": preview},
     }
     serve_portrait(
