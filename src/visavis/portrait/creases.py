@@ -46,16 +46,16 @@ def _sided(side: str) -> tuple[_Fold, ...]:
     return (
         _Fold(  # nasolabial fold
             pick((102, 129, 203, 206, 216), (331, 358, 423, 426, 436)),
-            {smile: 0.75, squint: 0.25, sneer: 0.5, upper: 0.4},
-            0.17,
+            {smile: 0.75, squint: 0.25, sneer: 0.6, upper: 0.4, f"mouthFrown{side}": 0.45},
+            0.21,
             0.019,
             turn,
         ),
         _Fold(  # corner of the mouth
             pick((216, 186, 57, 43), (436, 410, 287, 273)),
-            {dimple: 0.7, smile: 0.15, f"mouthStretch{side}": 0.4, f"mouthFrown{side}": 0.5},
-            0.16,
-            0.012,
+            {dimple: 0.7, smile: 0.15, f"mouthStretch{side}": 0.4, f"mouthFrown{side}": 0.7},
+            0.17,
+            0.015,
             turn,
         ),
         _Fold(  # crow's feet, three rays
@@ -72,16 +72,23 @@ def _sided(side: str) -> tuple[_Fold, ...]:
         ),
         _Fold(  # furrow beside the root of the nose
             pick((107, 55, 193), (336, 285, 417)),
-            {f"browDown{side}": 1.0, "browInnerUp": 0.15},
-            0.16,
-            0.012,
+            {f"browDown{side}": 1.0, "browInnerUp": 0.35},
+            0.26,
+            0.011,
+            turn,
+        ),
+        _Fold(  # shadow of the lowered brow over the hollow of the eye
+            pick((225, 224, 223, 222, 221), (445, 444, 443, 442, 441)),
+            {f"browDown{side}": 1.0},
+            0.20,
+            0.024,
             turn,
         ),
         _Fold(  # wing of the nose
             pick((193, 122, 174, 198), (417, 351, 399, 420)), {sneer: 0.9, f"browDown{side}": 0.15}, 0.11, 0.014, turn
         ),
         _Fold(  # line beside the chin, pulled down by a frown
-            pick((57, 202, 210), (287, 422, 430)), {f"mouthFrown{side}": 0.8, "mouthShrugLower": 0.2}, 0.13, 0.015, turn
+            pick((57, 202, 210), (287, 422, 430)), {f"mouthFrown{side}": 0.9, "mouthShrugLower": 0.2}, 0.16, 0.019, turn
         ),
     )
 

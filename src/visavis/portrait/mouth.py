@@ -241,10 +241,10 @@ def paint_inside(
 
 
 def _tooth_colour(palette: Palette) -> Float32:
-    """Ivory in the painting's light: a little darker than its lit skin, and half of its hue."""
+    """Ivory in the painting's light: nearly as light as its lit skin, and half of its hue."""
     grey = float(palette.light @ _LUMA)
     own = palette.light / max(grey, 1.0)
-    return np.asarray(grey * 0.82 * (0.4 * own + 0.6 * _IVORY), np.float32)
+    return np.asarray(grey * 0.95 * (0.55 * own + 0.45 * _IVORY), np.float32)
 
 
 def _tooth_row(
