@@ -1,7 +1,7 @@
 """How good probabilities of one choice among several are: (N, K) rows that sum to 1, against (N,) true classes.
 
-Balanced accuracy is the mean over classes of the share of their rows told rightly, so that rare classes count as much as
-frequent ones; by chance it is 1 / K.
+Balanced accuracy is the mean over classes of the share of their rows told rightly, so that rare classes count as much
+as frequent ones; by chance it is 1 / K.
 """
 
 from __future__ import annotations

@@ -254,7 +254,7 @@ def measure_faces(
         if not found.any():
             raise InputError(f"not one face was found in the {len(dataset)} pictures of {dataset.root}")
         usual = np.median(keypoints[found] / sizes[found, None], axis=0)  # (5, 2) shares of width and height
-        for row in np.flatnonzero(~found & (sizes[:, 0] > 0)):
+        for row in np.flatnonzero(~found & (sizes[:, 0] > 0)).tolist():
             keypoints[row] = usual * sizes[row]
             if attributes is not None:
                 told[row] = list(attributes.read(Pictures(dataset)[int(row)], _face_at(keypoints[row])).values())

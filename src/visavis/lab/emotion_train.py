@@ -6,8 +6,8 @@
 
 Emotions are learnt beside the attributes of faces that carry no emotion label, in the same network: grey pictures of 48
 pixels are few, and sharp faces in colour keep the trunk general. Labels of emotions are noisy; how far they count
-against the opinion of a network that never saw the face is the recipe's `trust` (after Northcutt et al., "Confident Learning",
-arXiv:1911.00068, and self-distillation, Furlanello et al., arXiv:1805.04770).
+against the opinion of a network that never saw the face is the recipe's `trust` (after Northcutt et al., "Confident
+Learning", arXiv:1911.00068, and Furlanello et al., "Born-Again Neural Networks", arXiv:1805.04770).
 """
 
 # torch and Keras are not typed here, so their classes and decorators are Any.
@@ -204,7 +204,8 @@ def train_emotion(
     half = half_precision(recipe.train.precision)
 
     def ask(network: Network, pixels: NDArray[np.uint8], which: NDArray[np.int64]) -> Float32:
-        return predict(network, pixels, which, flip=recipe.flip_average, half=half, choices=len(EMOTIONS))
+        told: Float32 = predict(network, pixels, which, flip=recipe.flip_average, half=half, choices=len(EMOTIONS))
+        return told
 
     for number in range(recipe.emotion.folds):
         held = part == number

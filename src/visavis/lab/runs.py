@@ -212,7 +212,7 @@ def run(
     from visavis.lab.train import train
 
     network, data = network_of(recipe, assets=assets), training_data(recipe, stuff)
-    if not keep_features or not can_cache(recipe) or recipe.flip_average or recipe.train.head_epochs:
+    if not keep_features or not can_cache(recipe, network):
         return train(recipe, network, data, folder=folder, watcher=watcher)
     small, features = on_features(recipe, network, data, folder=cache, progress=progress)
     log = train(recipe, small, features, folder=folder, watcher=watcher)
