@@ -95,11 +95,23 @@ class SmoothingConfig:
     ] = 1.5
     emotion_time_s: Annotated[
         float, Field(ge=0, le=10, description="Seconds over which an emotion's probabilities are averaged.")
-    ] = 0.3
+    ] = 0.15
     hold_odds: Annotated[
         float, Field(ge=1, le=100, description="So many times likelier must an emotion be to take another's place.")
     ] = 1.5
-    min_dwell_s: Annotated[float, Field(ge=0, le=30, description="Shortest time that an emotion is held.")] = 0.7
+    still_odds: Annotated[
+        float, Field(ge=1, le=100, description="The same while the face holds still, where only noise speaks.")
+    ] = 2.5
+    switch_evidence: Annotated[
+        float, Field(ge=0, le=10, description="Log-odds beyond that, times seconds, until it takes the place.")
+    ] = 0.2
+    min_dwell_s: Annotated[float, Field(ge=0, le=30, description="Shortest time that an emotion is held.")] = 0.3
+    neutral_odds: Annotated[
+        float, Field(gt=0, le=100, description="So many times likelier is `neutral` than the reader takes it to be.")
+    ] = 1.0
+    learn_rest: Annotated[
+        bool, Field(description="Learn each person's resting face, so that low brows are not taken for anger.")
+    ] = True
 
 
 @dataclass(frozen=True, kw_only=True, config=_RULES)

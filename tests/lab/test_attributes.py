@@ -127,25 +127,6 @@ def test_a_face_without_keypoints_is_an_error_of_the_caller(tmp_path: Path) -> N
         reader.read(_picture()[0], Face(box=np.array([0, 0, 10, 10], np.float32)))
 
 
-def test_a_followed_face_is_read_at_every_nth_frame(tmp_path: Path) -> None:
-    from dataclasses import replace
-
-    from visavis.reading.attributes import SparingAttributes
-
-    image, face = _picture()
-    sparing = SparingAttributes(AttributeReader.load(_hand_made(tmp_path)), every=3)
-    dark = np.zeros_like(image)
-    followed, other = replace(face, track_id=1), replace(face, track_id=2)
-    told = [sparing.read(shown, followed)["Red"] for shown in (image, dark, dark, dark, image)]
-    bright, black = _expected(1.0), _expected(-1.0)
-    assert told == pytest.approx([bright, bright, bright, black, black], abs=0.02)
-    assert sparing.read(image, other)["Red"] == pytest.approx(bright, abs=0.02)
-    assert sparing.read(dark, face)["Red"] == pytest.approx(black, abs=0.02)
-    for track in range(100):
-        sparing.read(image, replace(face, track_id=track))
-    assert len(sparing._told) <= 32
-
-
 def test_the_shipped_classifier_is_whole() -> None:
     from visavis.lab.datasets import SIX
     from visavis.reading.attributes import DEFAULT_CARD, default_attributes

@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from visavis.cli.console import errors_console, progress
+from visavis.cli.console import errors_console, progress, results_console
+from visavis.cli.emotions import EmotionsBy, load_settings, print_table, with_emotions_by
 from visavis.errors import ConfigError, InputError, OutputError
 
 if TYPE_CHECKING:
+    from visavis.config import Config
     from visavis.reading.reader import Reader
     from visavis.reading.records import RecordWriter
-    from visavis.types import Frame
+    from visavis.types import Frame, Reading
 
 __all__ = ["expand", "register"]
 
@@ -29,8 +31,9 @@ def register(app: typer.Typer) -> None:
 
 def read(
     paths: Annotated[
-        list[Path], typer.Argument(metavar="PATH...", help="Pictures, videos, and folders of them.", show_default=False)
-    ],
+        list[Path] | None,
+        typer.Argument(metavar="PATH...", help="Pictures, videos, and folders of them.", show_default=False),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Table to write: .jsonl, .csv or .parquet.", show_default=False),
@@ -49,20 +52,38 @@ def read(
     smooth: Annotated[
         bool, typer.Option("--smooth", help="Steady the emotions of a video over time, as the live portrait does.")
     ] = False,
+    emotions_by: Annotated[
+        EmotionsBy | None,
+        typer.Option(help="What reads the emotions.", show_default="learned where its file is, else blendshapes"),
+    ] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Say in words why each emotion is told.")] = False,
+    rules: Annotated[
+        bool, typer.Option("--rules", help="Print the table that reads the emotions, and read nothing.")
+    ] = False,
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="Settings in TOML.", show_default=False)] = None,
 ) -> None:
     """Read the faces of pictures, videos and folders: one row a face a frame.
 
-    A file that cannot be read is passed over and named at the end, with exit code 1.
+    A file that cannot be read is passed over and named at the end, with exit code 1. Ctrl-C keeps the rows so far.
     """
     from visavis.reading.records import Columns, open_table
 
-    if out is None and annotate is None:
-        raise ConfigError("nothing is asked for: give --out FILE.jsonl (or .csv, .parquet), --annotate DIR, or both")
+    settings = with_emotions_by(load_settings(config), emotions_by)
+    if rules:
+        print_table(settings)
+        return
+    if not paths:
+        raise ConfigError("nothing to read: give pictures, videos or folders")
+    if out is None and annotate is None and not explain:
+        raise ConfigError(
+            "nothing is asked for: give --out FILE.jsonl (or .csv, .parquet), --annotate DIR, --explain, or several"
+        )
     with ExitStack() as stack:
-        reader = stack.enter_context(_build_reader(config, detector=detector, max_faces=max_faces, smooth=smooth))
+        reader = stack.enter_context(
+            _build_reader(settings, detector=detector, max_faces=max_faces, smooth=smooth, explain=explain)
+        )
         pictures = None if annotate is None else _PictureNames(annotate)
-        run = _Run(reader, every=every, pictures=pictures)
+        run = _Run(reader, every=every, pictures=pictures, explain=explain)
         try:
             with ExitStack() as tables:
                 if out is not None:
@@ -70,7 +91,13 @@ def read(
                     told = () if instruments.attributes is None else instruments.attributes.names
                     columns = Columns(emotions=instruments.emotions is not None, attributes=told)
                     run.table = tables.enter_context(open_table(out, columns=columns))
-                run.all(paths)
+                try:
+                    run.all(paths)
+                except KeyboardInterrupt:
+                    # Leaving this block as if all were done writes the table whole, with the rows so far.
+                    run.is_stopped = True
+                    if run.frames == 0:
+                        raise _NothingReadError from None
         except _NothingReadError:
             pass
     _tell(run, out)
@@ -87,8 +114,10 @@ class _Run:
     reader: Reader
     every: int
     pictures: _PictureNames | None
+    explain: bool = False
     table: RecordWriter | None = None
-    files: int = 0
+    is_stopped: bool = False
+    files: set[Path] = field(default_factory=set)
     frames: int = 0
     faces: int = 0
     broken: list[str] = field(default_factory=list)
@@ -107,7 +136,6 @@ class _Run:
                 display.update(task, description=file.name)
                 try:
                     self._one(file, lambda: display.advance(task))
-                    self.files += 1
                 except InputError as error:
                     self.broken.append(str(error))
         if self.frames == 0:
@@ -134,6 +162,9 @@ class _Run:
                     write_image(
                         self.pictures.name(path, None if still else frame.index), draw_reading(frame.image, readings)
                     )
+                if self.explain:
+                    _say(path, frame, readings, still=still)
+                self.files.add(path)
                 self.frames += 1
                 self.faces += len(readings)
                 advance()
@@ -201,32 +232,37 @@ def _length(path: Path, every: int) -> int:
         return 0
 
 
-def _build_reader(config: Path | None, *, detector: str | None, max_faces: int | None, smooth: bool) -> Reader:
+def _build_reader(
+    settings: Config, *, detector: str | None, max_faces: int | None, smooth: bool, explain: bool
+) -> Reader:
     from visavis.assets import AssetStore
-    from visavis.config import load_config
     from visavis.faces import DETECTORS
     from visavis.reading import Reader, Smoothing, open_instruments
 
-    settings = load_config(config)
     name = detector or settings.reading.detector
     if name not in (*DETECTORS, "auto"):
         raise ConfigError(f"unknown detector {name!r}; expected auto, {', '.join(DETECTORS)}")
-    steady = settings.smoothing
     return Reader(
         AssetStore(),
         detector=None if name == "auto" else name,
         max_faces=max_faces or settings.reading.max_faces,
         instruments=open_instruments(settings.emotion),
-        smoothing=Smoothing(
-            min_cutoff_hz=steady.min_cutoff_hz,
-            beta=steady.beta,
-            emotion_time_s=steady.emotion_time_s,
-            hold_odds=steady.hold_odds,
-            min_dwell_s=steady.min_dwell_s,
-        )
-        if smooth
-        else None,
+        smoothing=Smoothing.of(settings) if smooth else None,
+        explain=explain,
     )
+
+
+def _say(path: Path, frame: Frame, readings: Sequence[Reading], *, still: bool) -> None:
+    """One line a face: where it is, what is read, and why."""
+    from visavis.reading import in_words
+
+    console = results_console()
+    for rank, reading in enumerate(readings):
+        face = rank if reading.face.track_id is None else reading.face.track_id
+        where = str(path) if still else f"{path} {frame.time_s:.2f} s"
+        where = f"{where}, face {face}" if len(readings) > 1 else where
+        told = "no emotion is read" if reading.emotion is None else in_words(reading.emotion, reading.reasons)
+        console.print(f"{where}: {told}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _tell(run: _Run, out: Path | None) -> None:
@@ -235,9 +271,18 @@ def _tell(run: _Run, out: Path | None) -> None:
     console = errors_console()
     if run.frames:
         where = [] if out is None else [str(out)]
-        counts = f"{run.faces} faces in {run.frames} frames of {run.files} files"
+        counts = f"{_many(run.faces, 'face')} in {_many(run.frames, 'frame')} of {_many(len(run.files), 'file')}"
         console.print(escape(" -> ".join([counts, *where])), highlight=False, soft_wrap=True)
+    if run.is_stopped:
+        kept = "the rows so far are kept" if run.frames and out is not None else "nothing was written"
+        console.print(f"[yellow]stopped:[/] {kept}", highlight=False, soft_wrap=True)
     for reason in run.broken:
         console.print(f"[bold red]error:[/] {escape(' '.join(reason.split()))}", highlight=False, soft_wrap=True)
+    if run.is_stopped:
+        raise typer.Exit(130)
     if run.broken:
         raise typer.Exit(1)
+
+
+def _many(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from visavis.cli.console import errors_console, results_console
+from visavis.cli.emotions import EmotionsBy, load_settings, with_emotions_by
 from visavis.errors import ConfigError
 
 __all__ = ["register", "serve_portrait"]
@@ -101,6 +102,10 @@ def run(
         bool | None,
         typer.Option("--preview/--no-preview", help="Show the camera's picture at /preview.jpg.", show_default="off"),
     ] = None,
+    emotions_by: Annotated[
+        EmotionsBy | None,
+        typer.Option(help="What reads the emotions.", show_default="learned where its file is, else blendshapes"),
+    ] = None,
     lang: Annotated[Language | None, typer.Option(help="Language of the page.", show_default="the browser's")] = None,
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="Settings in TOML.", show_default=False)] = None,
 ) -> None:
@@ -124,6 +129,7 @@ def run(
         sway=sway,
         hosts=tuple(allow_host or ()),
         language=lang.value if lang else "",
+        emotions_by=emotions_by,
         config=config,
         changes=changes,
     )
@@ -137,6 +143,7 @@ def serve_portrait(
     sway: bool = False,
     hosts: tuple[str, ...] = (),
     language: str = "",
+    emotions_by: EmotionsBy | None = None,
     config: Path | None = None,
     changes: dict[str, dict[str, Any]] | None = None,
 ) -> None:
@@ -147,12 +154,11 @@ def serve_portrait(
     from rich.markup import escape
 
     from visavis.assets import AssetStore
-    from visavis.config import load_config
     from visavis.stage.installation import set_up
     from visavis.stage.protocol import StageState
     from visavis.stage.server import bind, serve
 
-    settings = load_config(config)
+    settings = with_emotions_by(load_settings(config), emotions_by)
     for section, values in (changes or {}).items():
         given = {name: value for name, value in values.items() if value is not None}
         try:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from visavis.reading.emotion import EMOTION_READERS, EmotionReader, create_emotion_reader, in_words
 from visavis.reading.expression import to_expression
-from visavis.reading.face_reader import FaceReader, Smoothing
+from visavis.reading.face_reader import FaceReader, Smoothing, Sparing
 from visavis.reading.instruments import Instruments, open_instruments
 from visavis.reading.reader import Reader
 from visavis.reading.smooth import OneEuro, SteadyEmotion
@@ -23,6 +23,7 @@ __all__ = [
     "OneEuro",
     "Reader",
     "Smoothing",
+    "Sparing",
     "SteadyEmotion",
     "create_emotion_reader",
     "in_words",

@@ -16,7 +16,7 @@ from visavis.reading.card import Calibration, ModelCard, load_card
 from visavis.reading.shape import SHAPE_FEATURES, shape_features
 from visavis.types import Face, Float32, Image
 
-__all__ = ["DEFAULT_CARD", "TOLD", "AttributeReader", "SparingAttributes", "default_attributes"]
+__all__ = ["DEFAULT_CARD", "TOLD", "AttributeReader", "default_attributes"]
 
 #: The classifier that comes with the package.
 DEFAULT_CARD: Final = Path(__file__).parent / "models" / "attributes.json"
@@ -34,8 +34,6 @@ TOLD: Final = (
 )
 
 _TINY: Final = 1e-7
-#: Faces whose last reading is kept.
-_REMEMBERED: Final = 32
 
 
 class AttributeReader:
@@ -210,35 +208,3 @@ def default_attributes() -> AttributeReader | None:
         ModelError: it is there, but damaged.
     """
     return AttributeReader.load(names=TOLD) if DEFAULT_CARD.is_file() else None
-
-
-class SparingAttributes:
-    """Reads a face that is followed at every n-th frame only, and tells the last reading in between.
-
-    Attributes change slowly, and the frames in between leave the cores to the landmarks. A face without a track id is
-    read every time.
-
-    Args:
-        reader: what reads.
-        every: read a followed face at every so many of its frames.
-    """
-
-    def __init__(self, reader: AttributeReader, *, every: int = 15) -> None:
-        if every < 1:
-            raise ValueError(f"every must be at least 1, not {every}")
-        self._reader = reader
-        self.names = reader.names
-        self._every = every
-        self._told: dict[int, tuple[int, Mapping[str, float]]] = {}
-
-    def read(self, image: Image, face: Face) -> Mapping[str, float]:
-        """Calibrated probability in [0, 1] by attribute; see `AttributeReader.read`."""
-        if face.track_id is None:
-            return self._reader.read(image, face)
-        age, told = self._told.pop(face.track_id, (0, None))
-        if told is None or age >= self._every:
-            age, told = 0, self._reader.read(image, face)
-        self._told[face.track_id] = (age + 1, told)
-        while len(self._told) > _REMEMBERED:
-            del self._told[next(iter(self._told))]  # the face whose turn is longest ago
-        return told

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Final, Protocol
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Final, Protocol
 
 from visavis.reading.emotion import EmotionReader
 from visavis.reading.expression import to_expression
+from visavis.reading.motion import Stillness
+from visavis.reading.rest import RestingFace
 from visavis.reading.smooth import OneEuro, SteadyEmotion
-from visavis.types import Emotion, Expression, Face, Image, Reading
+from visavis.types import Emotion, Expression, Face, Image, Reading, Reason
 
-__all__ = ["FaceReader", "Smoothing"]
+if TYPE_CHECKING:
+    from visavis.config import Config
+
+__all__ = ["FaceReader", "Smoothing", "Sparing"]
 
 #: A face unseen for so many seconds is forgotten, and read afresh when it comes back.
 _FORGET_AFTER_S: Final = 1.0
+#: A network is due at this share of its interval, since frames do not come to the millisecond.
+_DUE: Final = 0.9
 
 
 class Attributes(Protocol):
@@ -27,13 +35,47 @@ class Attributes(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Smoothing:
-    """How a face that is followed over time is steadied; see `OneEuro` and `SteadyEmotion`."""
+    """How a face that is followed over time is steadied; see `OneEuro`, `SteadyEmotion` and `RestingFace`."""
 
     min_cutoff_hz: float = 2.0
     beta: float = 1.5
-    emotion_time_s: float = 0.3
+    emotion_time_s: float = 0.15
     hold_odds: float = 1.5
-    min_dwell_s: float = 0.7
+    still_odds: float = 2.5
+    switch_evidence: float = 0.2
+    min_dwell_s: float = 0.3
+    neutral_odds: float = 1.0
+    learn_rest: bool = True
+
+    @classmethod
+    def of(cls, config: Config) -> Smoothing:
+        """What the `[smoothing]` section of a configuration says."""
+        return cls(**asdict(config.smoothing))
+
+
+@dataclass(frozen=True, slots=True)
+class Sparing:
+    """How rarely the networks look at a face that is followed; what they said holds in between.
+
+    The frames in between leave the cores to the landmarks. In one frame one network runs, so that several faces do not
+    make it late; only a face that is new, or has waited for twice its interval, is read all the same.
+
+    Attributes:
+        attributes_s: seconds between two readings of attributes, where no emotion is read from them.
+        emotion_s: seconds between two readings of what the emotion is read from: at 30 frames a second every third.
+        reasons_s: seconds between two explanations by a network.
+    """
+
+    attributes_s: float = 0.5
+    emotion_s: float = 0.1
+    reasons_s: float = 0.5
+
+
+@dataclass(slots=True)
+class _Last:
+    """When something was last read of a face."""
+
+    time_s: float | None = None
 
 
 @dataclass(slots=True)
@@ -45,10 +87,19 @@ class _Memory:
     gaze: OneEuro
     sway: OneEuro
     emotion: SteadyEmotion
+    rest: RestingFace | None
+    stillness: Stillness = field(default_factory=Stillness)
+    attributes_at: _Last = field(default_factory=_Last)
+    emotion_at: _Last = field(default_factory=_Last)
+    reasons_at: _Last = field(default_factory=_Last)
+    attributes_read: Mapping[str, float] | None = None
+    emotion_read: Emotion | None = None
+    reasons: tuple[Reason, ...] = ()
+    reasons_for: str = ""
 
 
 class FaceReader:
-    """Reads expression and emotion, and steadies those of faces that have a track id.
+    """Reads expression, attributes and emotion, and steadies those of faces that have a track id.
 
     >>> reader = FaceReader(emotions=create_emotion_reader("blendshapes"))
     >>> face = Face(np.zeros(4, np.float32), blendshapes=np.zeros(52, np.float32))
@@ -59,6 +110,8 @@ class FaceReader:
         emotions: reads the emotion; without one, `Reading.emotion` is None: nobody's emotion is read or named.
         attributes: the classifier of attributes; without one, `Reading.attributes` is None.
         smoothing: how faces with a track id are steadied over time; None reads every picture on its own.
+        sparing: how rarely the networks look at faces with a track id; None lets them look at every frame.
+        explain: also tell the reasons for the emotion, `Reading.reasons`.
     """
 
     def __init__(
@@ -67,11 +120,16 @@ class FaceReader:
         emotions: EmotionReader | None = None,
         attributes: Attributes | None = None,
         smoothing: Smoothing | None = Smoothing(),
+        sparing: Sparing | None = None,
+        explain: bool = False,
     ) -> None:
         self._emotions = emotions
         self._attributes = attributes
         self._smoothing = smoothing
+        self._sparing = sparing
+        self._explain = explain
         self._memories: dict[int, _Memory] = {}
+        self._ran_at_s: float | None = None
 
     def read(self, face: Face, image: Image | None = None, time_s: float = 0.0) -> Reading:
         """Read one face.
@@ -85,52 +143,143 @@ class FaceReader:
             ValueError: the face has no blendshapes.
         """
         expression = to_expression(face)
-        attributes = None
-        # A face that was not found in a picture (a scripted one) has no keypoints, and nothing to read them from.
-        if self._attributes is not None and image is not None and face.keypoints is not None:
-            attributes = self._attributes.read(image, face)
-        emotion = None
-        if self._emotions is not None:
-            emotion = self._emotions.read(face, image=image, attributes=attributes)
-        if self._smoothing is not None and face.track_id is not None:
-            expression, emotion = self._steady(face.track_id, expression, emotion, time_s)
-        return Reading(face=face, expression=expression, emotion=emotion, attributes=attributes)
+        memory, dt_s = self._remember(face.track_id, time_s)
+        attributes = self._read_attributes(face, image, memory, time_s)
+        emotion = self._read_emotion(face, image, attributes, memory, time_s)
+        if memory is not None and self._smoothing is not None:
+            if emotion is not None and self._emotions is not None:
+                stillness = memory.stillness.step(expression.weights, dt_s)
+                if memory.rest is not None:
+                    below = self._emotions.unsure_below
+                    emotion = memory.rest.step(emotion, dt_s, stillness=stillness, unsure_below=below)
+                emotion = memory.emotion.step(emotion, dt_s, stillness=stillness)
+            expression = _steady(expression, memory, dt_s)
+        reasons = self._reasons(face, image, attributes, emotion, memory, time_s) if self._explain else ()
+        return Reading(face=face, expression=expression, emotion=emotion, attributes=attributes, reasons=reasons)
 
     def forget(self) -> None:
         """Drop what is remembered of all faces."""
         self._memories.clear()
+        self._ran_at_s = None
 
-    def _steady(
-        self, track_id: int, expression: Expression, emotion: Emotion | None, time_s: float
-    ) -> tuple[Expression, Emotion | None]:
+    def _read_attributes(
+        self, face: Face, image: Image | None, memory: _Memory | None, time_s: float
+    ) -> Mapping[str, float] | None:
+        # A face that was not found in a picture (a scripted one) has no keypoints, and nothing to read them from.
+        if self._attributes is None or image is None or face.keypoints is None:
+            return None
+        if memory is None or self._sparing is None:
+            return self._attributes.read(image, face)
+        wanted = self._emotions is not None and "attributes" in self._emotions.needs
+        if self._is_due(
+            memory.attributes_at, self._sparing.emotion_s if wanted else self._sparing.attributes_s, time_s
+        ):
+            memory.attributes_read = self._attributes.read(image, face)
+        return memory.attributes_read
+
+    def _read_emotion(
+        self,
+        face: Face,
+        image: Image | None,
+        attributes: Mapping[str, float] | None,
+        memory: _Memory | None,
+        time_s: float,
+    ) -> Emotion | None:
+        reader = self._reader_of(face, image, attributes)
+        if reader is None:
+            return None
+        # A table takes microseconds; only what looks at pixels is spared.
+        if memory is None or self._sparing is None or "pixels" not in reader.needs:
+            return reader.read(face, image=image, attributes=attributes)
+        if self._is_due(memory.emotion_at, self._sparing.emotion_s, time_s):
+            memory.emotion_read = reader.read(face, image=image, attributes=attributes)
+        return memory.emotion_read
+
+    def _reader_of(
+        self, face: Face, image: Image | None, attributes: Mapping[str, float] | None
+    ) -> EmotionReader | None:
+        """The reader, or the table of blendshapes for a face that has nothing else: a scripted one."""
+        if self._emotions is None:
+            return None
+        needs = self._emotions.needs
+        blind = "pixels" in needs and (image is None or face.keypoints is None)
+        return self._for_scripts if blind or ("attributes" in needs and attributes is None) else self._emotions
+
+    @cached_property
+    def _for_scripts(self) -> EmotionReader:
+        from visavis.reading.emotion import create_emotion_reader
+
+        return create_emotion_reader("blendshapes")
+
+    def _reasons(
+        self,
+        face: Face,
+        image: Image | None,
+        attributes: Mapping[str, float] | None,
+        emotion: Emotion | None,
+        memory: _Memory | None,
+        time_s: float,
+    ) -> tuple[Reason, ...]:
+        reader = self._reader_of(face, image, attributes)
+        if reader is None or emotion is None:
+            return ()
+        label = emotion.dominant
+        if memory is None or self._sparing is None or "pixels" not in reader.needs:
+            return reader.explain(face, image=image, attributes=attributes, label=label)
+        if self._is_due(memory.reasons_at, self._sparing.reasons_s, time_s):
+            memory.reasons = reader.explain(face, image=image, attributes=attributes, label=label)
+            memory.reasons_for = label
+        return memory.reasons if memory.reasons_for == label else ()
+
+    def _is_due(self, last: _Last, every_s: float, time_s: float) -> bool:
+        """Whether a network may look now; then it is taken to have looked."""
+        if last.time_s is not None and time_s >= last.time_s:
+            waited_s = time_s - last.time_s
+            if waited_s < _DUE * every_s or (self._ran_at_s == time_s and waited_s < 2 * _DUE * every_s):
+                return False
+        last.time_s = self._ran_at_s = time_s
+        return True
+
+    def _remember(self, track_id: int | None, time_s: float) -> tuple[_Memory | None, float]:
+        """What is known of a face, and the seconds since it was last seen; None for a face that nobody follows."""
+        if track_id is None or (self._smoothing is None and self._sparing is None):
+            return None, 0.0
         for key in [key for key, known in self._memories.items() if time_s - known.time_s > _FORGET_AFTER_S]:
             del self._memories[key]
         memory = self._memories.get(track_id)
         if memory is None or time_s < memory.time_s:
-            memory = self._memories[track_id] = self._new_memory(time_s)
+            memory = self._memories[track_id] = _new_memory(self._smoothing or Smoothing(), time_s)
         dt_s = time_s - memory.time_s
         memory.time_s = time_s
-        steadied = replace(
-            expression,
-            weights=memory.weights.step(expression.weights, dt_s),
-            gaze=memory.gaze.step(expression.gaze, dt_s),
-            sway=memory.sway.step(expression.sway, dt_s),
-        )
-        return steadied, None if emotion is None else memory.emotion.step(emotion, dt_s)
+        return memory, dt_s
 
-    def _new_memory(self, time_s: float) -> _Memory:
-        how = self._smoothing or Smoothing()
 
-        def one_euro(unit: float) -> OneEuro:
-            # beta is told for values that run from 0 to 1: `unit` is the reach of values that do not.
-            return OneEuro(min_cutoff_hz=how.min_cutoff_hz, beta=how.beta / unit)
+def _steady(expression: Expression, memory: _Memory, dt_s: float) -> Expression:
+    return replace(
+        expression,
+        weights=memory.weights.step(expression.weights, dt_s),
+        gaze=memory.gaze.step(expression.gaze, dt_s),
+        sway=memory.sway.step(expression.sway, dt_s),
+    )
 
-        return _Memory(
-            time_s=time_s,
-            weights=one_euro(1.0),
-            gaze=one_euro(1.0),
-            sway=one_euro(30.0),
-            emotion=SteadyEmotion(
-                time_constant_s=how.emotion_time_s, hold_odds=how.hold_odds, min_dwell_s=how.min_dwell_s
-            ),
-        )
+
+def _new_memory(how: Smoothing, time_s: float) -> _Memory:
+    def one_euro(unit: float) -> OneEuro:
+        # beta is told for values that run from 0 to 1: `unit` is the reach of values that do not.
+        return OneEuro(min_cutoff_hz=how.min_cutoff_hz, beta=how.beta / unit)
+
+    return _Memory(
+        time_s=time_s,
+        weights=one_euro(1.0),
+        gaze=one_euro(1.0),
+        sway=one_euro(30.0),
+        emotion=SteadyEmotion(
+            time_constant_s=how.emotion_time_s,
+            hold_odds=how.hold_odds,
+            still_odds=how.still_odds,
+            switch_evidence=how.switch_evidence,
+            min_dwell_s=how.min_dwell_s,
+            neutral_odds=how.neutral_odds,
+        ),
+        rest=RestingFace() if how.learn_rest else None,
+    )

@@ -34,6 +34,7 @@ class Reader:
         max_faces: follow at most so many faces in a video, and tell at most so many of a picture, the biggest first.
         instruments: what the faces are read with; the package's own when None.
         smoothing: steadies the faces of a video over time; None gives every frame as it was measured.
+        explain: also tell the reasons for each emotion.
     """
 
     def __init__(
@@ -44,12 +45,14 @@ class Reader:
         max_faces: int = 5,
         instruments: Instruments | None = None,
         smoothing: Smoothing | None = None,
+        explain: bool = False,
     ) -> None:
         self._assets = assets
         self._detector = detector
         self._max_faces = max_faces
         self._instruments = instruments
         self._smoothing = smoothing
+        self._explain = explain
         self._face_readers: tuple[FaceReader, FaceReader] | None = None
         self._finder: FaceFinder | None = None
         self._landmarker: Landmarker | None = None
@@ -103,8 +106,8 @@ class Reader:
         if self._face_readers is None:
             attributes, emotions = self.instruments.attributes, self.instruments.emotions
             self._face_readers = (
-                FaceReader(emotions=emotions, attributes=attributes, smoothing=None),
-                FaceReader(emotions=emotions, attributes=attributes, smoothing=self._smoothing),
+                FaceReader(emotions=emotions, attributes=attributes, smoothing=None, explain=self._explain),
+                FaceReader(emotions=emotions, attributes=attributes, smoothing=self._smoothing, explain=self._explain),
             )
         return self._face_readers
 

@@ -67,20 +67,15 @@ def build_pipeline(
 ) -> Pipeline:
     """The stages after the landmarker, as the configuration says."""
     from visavis.faces import LeadPolicy, Tracker
-    from visavis.reading import FaceReader, Smoothing, open_instruments
-    from visavis.reading.attributes import SparingAttributes
+    from visavis.reading import FaceReader, Smoothing, Sparing, open_instruments
 
-    smoothing, instruments = config.smoothing, open_instruments(config.emotion)
+    instruments = open_instruments(config.emotion)
     reader = FaceReader(
-        attributes=None if instruments.attributes is None else SparingAttributes(instruments.attributes),
+        attributes=instruments.attributes,
         emotions=instruments.emotions,
-        smoothing=Smoothing(
-            min_cutoff_hz=smoothing.min_cutoff_hz,
-            beta=smoothing.beta,
-            emotion_time_s=smoothing.emotion_time_s,
-            hold_odds=smoothing.hold_odds,
-            min_dwell_s=smoothing.min_dwell_s,
-        ),
+        smoothing=Smoothing.of(config),
+        sparing=Sparing(),
+        explain=True,
     )
     presets, portrait = emotion_presets(), config.portrait
     mode = mode or portrait.mode

@@ -1,0 +1,109 @@
+"""What a person's face looks like at rest, learnt while it is watched, so that low brows are not taken for anger."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import numpy as np
+
+from visavis.types import EMOTIONS, Emotion, Float32
+
+__all__ = ["RestingFace"]
+
+#: Log-odds of an emotion against `neutral` that a resting face may show without being out of the ordinary.
+_USUAL: Final = -1.0
+#: By how many units more a face at rest may seem to show each emotion, and be believed to be at rest. Brows, lids and
+#: the corners of the mouth hang as they do, so sadness, anger and disgust get the most; a smile or a dropped jaw takes
+#: an effort, and is next to never a face's rest.
+_BOUNDS: Final = {
+    "neutral": 1.0,
+    "joy": 0.4,
+    "surprise": 0.4,
+    "sadness": 1.5,
+    "anger": 1.5,
+    "fear": 1.0,
+    "disgust": 1.5,
+}
+_BOUND: Final = np.array([_BOUNDS[label] for label in EMOTIONS], np.float32)
+#: Seconds of stillness that weigh as much as what is known of faces in general: that there is nothing to take off.
+_PRIOR_S: Final = 0.7
+#: Seconds of stillness after which a face is known.
+_LEARN_S: Final = 3.0
+#: Seconds in which a rest that was learnt too high comes down to a calmer face.
+_FALL_S: Final = 1.5
+_STILL_ENOUGH: Final = 0.9
+
+
+class RestingFace:
+    """Learns one person's face at rest over its first still seconds, and takes it off what is read.
+
+    The rest is the median, over frames in which the face holds still, of the log-odds of each emotion against
+    `neutral`. What of it is out of the ordinary is taken off later readings, bounded and by degrees:
+
+    - it is drawn towards the rest of faces in general, nothing to take off, by a weight of 0.7 s: it grows with what
+      was seen;
+    - no emotion loses more than its bound, so an emotion that is clear stays the one that is told;
+    - what lies far beyond the bound is no rest but an expression: from twice the bound on less is taken off, from
+      three times nothing. A smile held from the first frame stays a smile;
+    - it is learnt over the first 3 s of stillness. Later it may only fall: a calmer face shows what its rest is.
+
+    >>> rest = RestingFace()
+    >>> frown = Emotion.from_mapping({"anger": 0.45, "neutral": 0.4, "sadness": 0.15})
+    >>> for _ in range(60):
+    ...     told = rest.step(frown, 1 / 30)
+    >>> told.dominant
+    'neutral'
+    """
+
+    def __init__(self) -> None:
+        self._seen: list[Float32] = []
+        self._still_s = 0.0
+        self._rest: Float32 | None = None
+        self._slow: Float32 | None = None
+
+    @property
+    def correction(self) -> dict[str, float]:
+        """What is taken off the log-odds of each emotion, in the order of `EMOTIONS`, 0 for `neutral`."""
+        return {label: float(value) for label, value in zip(EMOTIONS, self._correction(), strict=True)}
+
+    def step(self, emotion: Emotion, dt_s: float, *, stillness: float = 1.0, unsure_below: float = 0.0) -> Emotion:
+        """The emotion with the person's rest taken off, `dt_s` seconds after the step before.
+
+        Args:
+            emotion: as a reader gives it.
+            dt_s: seconds since the last step.
+            stillness: of the face, as `Stillness` tells it; a face that moves teaches nothing.
+            unsure_below: the reader's own threshold.
+        """
+        odds = np.log(np.maximum(emotion.probabilities, 1e-6))
+        odds = (odds - odds[0]).astype(np.float32)
+        if stillness >= _STILL_ENOUGH and dt_s > 0:
+            self._learn(odds, dt_s)
+        corrected = odds - self._correction()
+        shares = np.exp(corrected - corrected.max())
+        probabilities = (shares / shares.sum()).astype(np.float32)
+        return Emotion(probabilities, bool(probabilities.max() < unsure_below), emotion.extent)
+
+    def _correction(self) -> Float32:
+        """(7,) float32, at least 0."""
+        if self._rest is None:
+            return np.zeros(len(EMOTIONS), np.float32)
+        beyond = np.maximum(self._rest - _USUAL, 0) / _BOUND
+        beyond[0] = 0
+        # Up to the bound all is taken off, up to twice the bound no more than that, and at three times nothing.
+        share = np.minimum(beyond, 1) * np.clip(3 - beyond, 0, 1)
+        known = self._still_s / (self._still_s + _PRIOR_S)
+        return np.asarray(share * _BOUND * np.float32(known), np.float32)
+
+    def _learn(self, odds: Float32, dt_s: float) -> None:
+        if self._still_s < _LEARN_S:
+            self._seen.append(odds)
+            self._still_s += dt_s
+            self._rest = np.median(np.stack(self._seen), axis=0).astype(np.float32)
+            self._slow = self._rest.copy()
+            if self._still_s >= _LEARN_S:
+                self._seen.clear()
+        elif self._slow is not None and self._rest is not None and (odds - self._correction()).max() <= 0:
+            self._slow += np.float32(1 - math.exp(-dt_s / _FALL_S)) * (odds - self._slow)
+            self._rest = np.minimum(self._rest, self._slow)
