@@ -154,7 +154,7 @@ def slice_figures(scored: Scored, dataset_labels: Mapping[str, NDArray[np.uint8]
                 "rows": int(rows.sum()),
                 "mean_average_precision": metrics.mean_average_precision(truth, scores),
                 "accuracy": float(((scores > 0.5) == truth).mean()),
-                "balanced_accuracy": float(np.nanmean(balanced)),
+                "balanced_accuracy": metrics.known_mean(balanced),
             }
     return result
 

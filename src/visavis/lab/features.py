@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from visavis.errors import ConfigError
 from visavis.files import replacing
-from visavis.lab.models import Network, keras
+from visavis.lab.models import Network, TorchTrunk, keras
 from visavis.lab.pixels import PixelStore, Progress
 from visavis.lab.recipe import Recipe
 from visavis.lab.train import TrainingData, half_precision
@@ -50,9 +50,18 @@ class CutNetwork:
     native: bool
 
 
-def can_cache(recipe: Recipe) -> bool:
-    """Whether features stay the same from epoch to epoch: nothing is augmented."""
-    return not any(getattr(recipe.augment, name) for name in recipe.augment.__slots__)
+def can_cache(recipe: Recipe, network: Network) -> bool:
+    """Whether there are features that stay the same from epoch to epoch: something is frozen and nothing augmented."""
+    augmented = any(getattr(recipe.augment, name) for name in recipe.augment.__slots__)
+    if augmented or recipe.flip_average or recipe.train.head_epochs:
+        return False
+    return any(layer.weights for layer in _stem(network))
+
+
+def _stem(network: Network) -> list[Any]:
+    """The layers before the first that learns."""
+    layers = list(network.model.layers)
+    return layers[: next((index for index, layer in enumerate(layers) if layer.trainable_weights), len(layers))]
 
 
 def cut_network(network: Network) -> CutNetwork:
@@ -62,12 +71,10 @@ def cut_network(network: Network) -> CutNetwork:
         ConfigError: the first layer with weights learns, or the frozen layers are no chain.
     """
     layers = list(network.model.layers)
-    learning = [index for index, layer in enumerate(layers) if layer.trainable_weights]
-    first = learning[0] if learning else len(layers)
-    stem = layers[:first]
+    stem = _stem(network)
     if not any(layer.weights for layer in stem):
         raise ConfigError("nothing before the first learning layer is frozen, so there are no features to keep")
-    for before, after in zip(stem, layers[1 : first + 1], strict=False):
+    for before, after in zip(stem, layers[1 : len(stem) + 1], strict=False):
         if after.input is not before.output:
             raise ConfigError(f"the frozen layers are no chain at {after.name!r}; their features cannot be kept")
     boundary = stem[-1].output
@@ -75,11 +82,18 @@ def cut_network(network: Network) -> CutNetwork:
     digest = hashlib.sha256()
     for layer in stem:
         digest.update(f"{layer.__class__.__name__} {layer.name} {layer.output.shape}\n".encode())
-        for variable in layer.weights:
-            digest.update(np.ascontiguousarray(variable.value.detach().numpy()).tobytes())
+        for tensor in _tensors(layer):
+            digest.update(np.ascontiguousarray(tensor.detach().numpy()).tobytes())
     fast = _native(stem)
     runner = fast if fast is not None else keras.Model(network.model.input, boundary)
     return CutNetwork(runner, replace(network, model=rest), digest.hexdigest(), fast is not None)
+
+
+def _tensors(layer: Any) -> list[Tensor]:
+    """All that a layer's output depends on, running averages of norms too."""
+    if isinstance(layer, TorchTrunk):
+        return list(layer.module.state_dict().values())
+    return [variable.value for variable in layer.weights]
 
 
 class _NativeStem(nn.Module):
@@ -162,10 +176,13 @@ def on_features(
     """What `train` needs to run the same recipe on kept features in the place of pictures.
 
     Raises:
-        ConfigError: the recipe augments its pictures, averages with mirror images, or freezes nothing.
+        ConfigError: the recipe augments pictures, averages with mirror images, trains in phases, or freezes nothing.
     """
-    if not can_cache(recipe) or recipe.flip_average:
-        raise ConfigError("features can be kept only without augmentation and with flip_average = false")
+    if not can_cache(recipe, network):
+        raise ConfigError(
+            "features can be kept only of frozen layers, without augmentation and head_epochs, and with "
+            "flip_average = false"
+        )
     cut = cut_network(network)
     half = half_precision(recipe.train.precision)
     stores: dict[str, PixelStore] = {}

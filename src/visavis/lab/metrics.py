@@ -25,6 +25,7 @@ __all__ = [
     "expected_calibration_error",
     "fit_isotonic",
     "fit_temperature",
+    "known_mean",
     "logit",
     "mean_average_precision",
     "micro_precision_recall",
@@ -134,7 +135,13 @@ def micro_precision_recall(labels: Floats, scores: Floats, threshold: float | Fl
 def mean_average_precision(labels: Floats, scores: Floats) -> float:
     """Mean of average precision over the (N, A) columns that have a positive."""
     values = [average_precision(labels[:, column], scores[:, column]) for column in range(labels.shape[1])]
-    return float(np.nanmean(values))
+    return known_mean(values)
+
+
+def known_mean(values: Sequence[float]) -> float:
+    """Mean of the numbers that exist; nan where none does."""
+    known = [value for value in values if not np.isnan(value)]
+    return float(np.mean(known)) if known else float("nan")
 
 
 def cross_entropy(labels: Floats, scores: Floats) -> float:
@@ -281,4 +288,4 @@ def bootstrap(
 
 def table_mean(rows: Mapping[str, Mapping[str, float]], metric: str) -> float:
     """Mean of one metric over attributes, leaving out those that have none."""
-    return float(np.nanmean([row[metric] for row in rows.values()]))
+    return known_mean([row[metric] for row in rows.values()])
