@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from visavis.cli.console import errors_console, progress, results_console
+from visavis.cli.lab_emotion import emotion_study, train_emotion
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +34,8 @@ def register(app: typer.Typer) -> None:
     group.command("export")(export)
     group.command("mnist")(mnist)
     group.command("study")(study)
+    group.command("train-emotion")(train_emotion)
+    group.command("emotion-study")(emotion_study)
     app.add_typer(group, name="lab")
 
 

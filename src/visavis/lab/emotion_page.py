@@ -73,11 +73,11 @@ reads?
 
 **In part.** The report's six, with the raised eyebrows that it wanted beside them, tell {_listed(told)}; they hint at
 {_listed(hinted)}; {_listed(lost)} they do not tell. Of seven emotions, weighed alike, they name
-{seven["balanced_accuracy"]:.0%} rightly, whatever is fitted on them, where guessing names 14 %. `Arched_Eyebrows` adds
-{arched * 100:+.1f} points to the six. All forty attributes of CelebA reach {every["balanced_accuracy"]:.0%}: most of them
-say who a person is, not what the face does. The face's movements alone reach {moves["balanced_accuracy"]:.0%}; a network
-that looks at the face, weighed with movements and attributes, {together["balanced_accuracy"]:.0%}. People agree with
-the labels of these pictures in about 65 %.
+{seven["balanced_accuracy"]:.0%} rightly, whatever is fitted on them, where guessing names 14 %. `Arched_Eyebrows`
+adds {arched * 100:+.1f} points to the six. All forty attributes of CelebA reach {every["balanced_accuracy"]:.0%}: most
+of them say who a person is, not what the face does. The face's movements alone reach {moves["balanced_accuracy"]:.0%};
+a network that looks at the face, weighed with movements and attributes, {together["balanced_accuracy"]:.0%}. People
+agree with the labels of these pictures in about 65 %.
 
 So the report's rules for joy and surprise stand. For the rest a reader must see what no attribute of CelebA names:
 brows drawn together, lips pressed, a nose wrinkled, the corners of the mouth turned down.
@@ -144,7 +144,7 @@ def _without(study: Study) -> str:
 def _readers(judged: Judged) -> str:
     lines = [
         "## The three readers\n",
-        f"On the validation side, {judged.rows} faces with landmarks. Accuracy counts the likeliest label, sure or not.\n",
+        f"On the validation side, {judged.rows} faces with landmarks; the likeliest label counts, sure or not.\n",
         "| reader | balanced accuracy | calibration error | unsure | right when sure | right when unsure |",
         "|---|---|---|---|---|---|",
     ]
@@ -193,6 +193,6 @@ Everything was fitted on {study.trained_on} faces of the run's training side and
 held-out parts of the training side; the network's share was weighed by what networks say of faces that they were blind
 to. Classes weigh alike in every fit and figure. Intervals are percentiles over resampled faces. In
 {first.missed} of {first.rows + first.missed} validation faces no landmarks were found; the learned reader reads these
-too. Attributes are what our own classifier says, so this is what it can be used for, not what perfect labels would tell.
-The labels say what annotators saw in a picture. What a person feels is another matter.
+too. Attributes are what our own classifier says, so this is what it can be used for, not what perfect labels would
+tell. The labels say what annotators saw in a picture. What a person feels is another matter.
 """

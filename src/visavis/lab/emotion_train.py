@@ -2,6 +2,7 @@
 
     RUN/fold-K/       a run of the common loop each, blind to its own part of the training faces
     RUN/student/      the run whose network is kept
+    RUN/recipe.toml   the resolved recipe
     RUN/blind.npz     what the folds say of the faces that they were blind to; what is fitted later is fitted on it
 
 Emotions are learnt beside the attributes of faces that carry no emotion label, in the same network: grey pictures of 48
@@ -39,7 +40,7 @@ from visavis.lab.emotion_data import (
 )
 from visavis.lab.framing import face_cut
 from visavis.lab.pixels import PixelStore, Progress, open_store
-from visavis.lab.recipe import Recipe
+from visavis.lab.recipe import AugmentRecipe, Recipe, dump_recipe, load_recipe
 from visavis.lab.runs import Material, load_run, material, network_of, outputs_of
 from visavis.reading.attributes import DEFAULT_CARD, AttributeReader
 from visavis.types import EMOTIONS, Float32
@@ -178,6 +179,31 @@ def _data(
     )  # fmt: skip
 
 
+def _copies(recipe: Recipe, data: TrainingData) -> TrainingData:
+    """The same with `views` changed copies of each square to train on; copy V of row N is row V * count + N."""
+    import torch
+
+    from visavis.lab.augment import Augmenter
+
+    views, size = recipe.emotion.views, recipe.model.resolution
+    augmenter, count = Augmenter(recipe.augment, size=size), len(data.store.usable)
+    squares = np.empty((views * count, size, size, 3), np.uint8)
+    for view in range(views):
+        for start in range(0, count, 64):
+            rows = np.arange(start, min(start + 64, count))
+            changed = augmenter(torch.from_numpy(data.store.pixels[rows]), seed=recipe.seed + view * 1_000_003 + start)
+            squares[view * count + rows] = changed.round().to(torch.uint8).numpy()
+    key = hashlib.sha256(f"{data.store.key}\n{recipe.augment}\n{views} {size} {recipe.seed}".encode()).hexdigest()
+    return replace(
+        data,
+        store=PixelStore(squares, np.tile(data.store.usable, views), key),
+        labels=np.tile(data.labels, (views, 1)).astype(np.float32),
+        chances=None if data.chances is None else np.tile(data.chances, views),
+        train=np.concatenate([data.train + view * count for view in range(views)]),
+        fingerprint=f"{data.fingerprint} {key[:16]}",
+    )
+
+
 def train_emotion(
     recipe: Recipe,
     *,
@@ -193,6 +219,8 @@ def train_emotion(
         VisavisError: whatever opening the data, building the networks or training raises.
     """
     stuff = emotion_material(recipe, cache=cache, assets=assets, progress=progress)
+    from visavis.lab.checkpoint import save_weights
+    from visavis.lab.models import named_state
     from visavis.lab.train import half_precision, predict, train
 
     rows, truth = stuff.rows("train"), stuff.dataset.labels.astype(np.float32)
@@ -202,6 +230,20 @@ def train_emotion(
     others = np.zeros(0, np.int64) if beside is None else beside.rows("train")
     heard = np.zeros((len(others), len(EMOTIONS)), np.float32)
     half = half_precision(recipe.train.precision)
+    with replacing(folder / "recipe.toml") as temporary:
+        temporary.write_text(dump_recipe(recipe), encoding="utf-8")
+
+    def learn(network: Network, data: TrainingData, where: Path) -> None:
+        if not recipe.model.frozen:
+            train(recipe, network, data, folder=where, watcher=watcher)
+            return
+        from visavis.lab.features import on_features
+
+        # The trunk stays as it is: what it gives of each changed copy is computed once, for all folds.
+        still = replace(recipe, augment=AugmentRecipe(), flip_average=False)
+        small, kept = on_features(still, network, _copies(recipe, data), folder=cache, progress=progress)
+        train(still, small, kept, folder=where, watcher=watcher)
+        save_weights(where / "best.pt", named_state(network.model))
 
     def ask(network: Network, pixels: NDArray[np.uint8], which: NDArray[np.int64]) -> Float32:
         told: Float32 = predict(network, pixels, which, flip=recipe.flip_average, half=half, choices=len(EMOTIONS))
@@ -211,7 +253,7 @@ def train_emotion(
         held = part == number
         network = network_of(recipe, assets=assets)
         data = _data(recipe, stuff, rows[~held], rows[held], truth)
-        train(recipe, network, data, folder=folder / f"fold-{number}", watcher=watcher)
+        learn(network, data, folder / f"fold-{number}")
         said[held] = ask(network, stuff.exact.pixels, rows[held])
         if beside is not None and recipe.emotion.hearsay:
             heard += ask(network, beside.exact.pixels, others) / recipe.emotion.folds
@@ -227,7 +269,7 @@ def train_emotion(
         lent[others[told]] = heard[told]
     val = stuff.rows("val") if len(stuff.rows("val")) else rows
     data = _data(recipe, stuff, rows, val, targets, lent)
-    train(recipe, network_of(recipe, assets=assets), data, folder=folder / "student", watcher=watcher)
+    learn(network_of(recipe, assets=assets), data, folder / "student")
     return stuff
 
 
@@ -255,7 +297,9 @@ def emotion_network(folder: Path) -> tuple[Recipe, Network]:
     """
     from visavis.lab.models import keras
 
-    recipe, network = load_run(folder / "student")
+    if not (folder / "recipe.toml").is_file():
+        raise InputError(f"{folder} is no run of emotions; train one with: visavis lab train-emotion")
+    recipe, network = load_recipe(folder / "recipe.toml"), load_run(folder / "student")[1]
     head = network.model.get_layer("attributes")
     kernel, bias = (variable.value.detach() for variable in head.weights)
     small = keras.layers.Dense(len(EMOTIONS), name="emotions")

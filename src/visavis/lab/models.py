@@ -31,6 +31,7 @@ from visavis.lab.network import (  # first: it sets Keras's backend, and tells w
 import torch  # isort: skip
 
 from visavis.lab.efficientnet import FEATURES, STRIDE, EfficientNetLite0, load_weights  # isort: skip
+from visavis.lab.expression import expression_lite0  # isort: skip
 
 __all__ = [
     "BACKBONES",
@@ -218,7 +219,11 @@ def efficientnet_lite0(
 
 
 #: Backbones with a builder of their own; any other name is looked up in `keras.applications`.
-BACKBONES: Final[Mapping[str, Any]] = {"report_vgg19": report_vgg19, "efficientnet_lite0": efficientnet_lite0}
+BACKBONES: Final[Mapping[str, Any]] = {
+    "report_vgg19": report_vgg19,
+    "efficientnet_lite0": efficientnet_lite0,
+    "expression_lite0": expression_lite0,
+}
 
 
 def build(
@@ -252,6 +257,10 @@ def build(
             resolution, attributes=attributes, head=head, hidden=hidden, drop_out=drop_out, drop_path=drop_path,
             weights=path, frozen=frozen,
         )  # fmt: skip
+    if backbone == "expression_lite0":
+        return expression_lite0(
+            resolution, attributes=attributes, hidden=hidden, drop_out=drop_out, drop_path=drop_path, frozen=frozen
+        )
     return keras_application(
         backbone, resolution, attributes=attributes, head=head, hidden=hidden, drop_out=drop_out, weights=weights,
         sha256=sha256, frozen=frozen,

@@ -77,7 +77,7 @@ class ModelRecipe:
     """Which network.
 
     Attributes:
-        backbone: `report_vgg19`, `efficientnet_lite0`, or a name of `keras.applications`.
+        backbone: `report_vgg19`, `efficientnet_lite0`, `expression_lite0`, or a name of `keras.applications`.
         weights: `default` (ImageNet's, from Keras or our assets), `none` (random), or the path of a file.
         sha256: what a file given by path must hash to; empty leaves it unchecked.
         resolution: side of the pictures in pixels.
@@ -229,7 +229,8 @@ class EmotionRecipe:
         beside: weight of the attributes' loss beside the emotions'.
         folds: networks trained before the one that is kept, each blind to its own part of the training faces.
         trust: how far a label counts against what the network that was blind to the face says of it.
-        hearsay: weight of what those networks say of the faces of `[data]`, which carry no emotion.
+        hearsay: share of the faces of `[data]` that also learn what those networks say of their emotion.
+        views: with a frozen trunk, as many changed copies of each face are kept as its features, and learnt from.
     """
 
     faces: tuple[str, ...] = ()
@@ -239,11 +240,12 @@ class EmotionRecipe:
     folds: int = 3
     trust: float = 1.0
     hearsay: float = 0.0
+    views: int = 4
 
     def __post_init__(self) -> None:
         for name, low, high in (
             ("share", 0.05, 1), ("balance", 0, 1), ("beside", 0, 100), ("folds", 2, 20), ("trust", 0, 1),
-            ("hearsay", 0, 1),
+            ("hearsay", 0, 1), ("views", 1, 1000),
         ):  # fmt: skip
             _between(f"emotion.{name}", getattr(self, name), low, high)
 
