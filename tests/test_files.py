@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from visavis.errors import OutputError
-from visavis.files import replacing
+from visavis.files import check_writable, replacing
 
 
 def test_a_file_appears_when_the_block_ends(tmp_path: Path) -> None:
@@ -47,3 +47,19 @@ def test_places_that_cannot_be_written(tmp_path: Path, bad: str) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(OutputError, match="cannot write"), replacing(tmp_path / bad):
         pytest.fail("the block must not run")
+
+
+@pytest.mark.parametrize("bad", ["file/a.txt", "."])
+def test_a_place_that_cannot_be_written_is_known_before(tmp_path: Path, bad: str) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OutputError, match=r"cannot write .*(file/a\.txt|folder)"):
+        check_writable(tmp_path / bad)
+
+
+def test_asking_leaves_no_trace_beside_the_file(tmp_path: Path) -> None:
+    target = tmp_path / "new" / "a.txt"
+    check_writable(target)
+    assert list(target.parent.iterdir()) == []
+    target.write_text("kept")
+    check_writable(target)
+    assert target.read_text() == "kept"

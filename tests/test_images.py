@@ -11,7 +11,7 @@ from PIL import Image as Pillow
 from PIL import ImageCms
 
 from visavis.errors import InputError, OutputError
-from visavis.images import MAX_PIXELS, MAX_SIDE, read_image, resize, write_image
+from visavis.images import MAX_PIXELS, MAX_SIDE, read_alpha, read_image, resize, write_image
 from visavis.types import Image
 
 
@@ -151,3 +151,26 @@ def test_resize_keeps_proportions() -> None:
     for bad in ({}, {"longest": 5, "width": 5}, {"height": 0}):
         with pytest.raises(ValueError, match=r"pixel|give"):
             resize(image, **bad)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("suffix", [".png", ".webp", ".tif"])
+def test_transparency_comes_back(tmp_path: Path, suffix: str) -> None:
+    alpha = np.tile(np.linspace(0, 255, 30).astype(np.uint8), (20, 1))
+    write_image(tmp_path / f"a{suffix}", np.dstack([_gradient(), alpha]))
+    read = read_alpha(tmp_path / f"a{suffix}")
+    assert read is not None
+    np.testing.assert_array_equal(read, alpha)
+    assert read_image(tmp_path / f"a{suffix}")[:, 0].min() > 250  # over white
+
+
+def test_what_is_opaque_has_no_alpha(tmp_path: Path) -> None:
+    write_image(tmp_path / "a.png", _gradient())
+    write_image(tmp_path / "b.png", np.dstack([_gradient(), np.full((20, 30), 255, np.uint8)]))
+    assert read_alpha(tmp_path / "a.png") is read_alpha(tmp_path / "b.png") is None
+    with pytest.raises(InputError, match="does not exist"):
+        read_alpha(tmp_path / "c.png")
+
+
+def test_a_format_without_transparency_refuses_it(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"\(H, W, 3\)"):
+        write_image(tmp_path / "a.jpg", np.zeros((4, 4, 4), np.uint8))

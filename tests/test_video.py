@@ -148,3 +148,36 @@ def test_a_folder_that_cannot_be_written_is_told_before_the_work(tmp_path: Path)
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="cannot write"), VideoWriter(tmp_path / "file" / "a.mp4"):
         raise AssertionError("no work is done")
+
+
+def cut_out() -> Image:
+    """An odd-sided picture: opaque, half seen through, and clear, from the top."""
+    alpha = np.repeat(np.array([255, 128, 0], np.uint8), 37)
+    return np.dstack([painting(111, 90), np.tile(alpha[:, None], (1, 90))])
+
+
+def test_webm_keeps_transparency(tmp_path: Path) -> None:
+    path = film(tmp_path / "a.webm", [cut_out()] * 3)
+    with av.open(str(path)) as container:
+        decoder: Any = av.CodecContext.create("libvpx-vp9", "r")  # FFmpeg's own VP9 decoder leaves alpha out
+        frames = [frame for packet in container.demux(video=0) for frame in decoder.decode(packet)]
+    assert len(frames) == 3
+    seen = frames[1].to_ndarray(format="rgba")[:111]
+    assert np.abs(seen[:, :, 3].astype(int) - cut_out()[:, :, 3]).max() < 6
+    assert np.abs(seen[:30, :, :3].astype(int) - cut_out()[:30, :, :3]).mean() < 3
+
+
+def test_a_gif_is_seen_through_or_not(tmp_path: Path) -> None:
+    path = film(tmp_path / "a.gif", [cut_out(), np.roll(cut_out(), 10, axis=0)], rate=10)
+    with Pillow.open(path) as animation:
+        first = np.asarray(animation.convert("RGBA"))
+        animation.seek(1)
+        second = np.asarray(animation.convert("RGBA"))
+    np.testing.assert_array_equal(first[:, 45, 3], np.where(cut_out()[:, 45, 3] >= 128, 255, 0))
+    assert second[5, 45, 3] == 0  # the frame before does not shine through
+    assert np.abs(first[:60, :, :3].astype(int) - cut_out()[:60, :, :3]).mean() < 8
+
+
+def test_mp4_has_no_transparency(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"\(H, W, 3\)"):
+        film(tmp_path / "a.mp4", [cut_out()])
