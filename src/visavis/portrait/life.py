@@ -34,7 +34,7 @@ _BLINK_EVERY_S: Final = (4.1, 0.55)
 #: Lids come down faster than they rise again, in about 0.1 and 0.2 to 0.3 s (F. VanderWerf et al., "Eyelid movements:
 #: behavioral studies of blinking in humans under different stimulus conditions", J. Neurophysiology 89, 2003).
 _BLINK_CLOSE_S: Final = (0.10, 0.15)
-_BLINK_SHUT_S: Final = (0.01, 0.04)
+_BLINK_SHUT_S: Final = (0.03, 0.06)
 _BLINK_OPEN_S: Final = (0.18, 0.28)
 #: How often a blink is followed by another at once, and how often it stops halfway: half of all do in the laboratory,
 #: by a quarter and more (G. Ousler et al., "Blink patterns and lid-contact times in dry-eye and normal subjects",
