@@ -53,7 +53,7 @@ def test_a_photo_becomes_a_row_and_a_picture(photo: Path, tmp_path: Path, capsys
     assert row["attributes"]["Narrow_Eyes"] < 0.5
     assert [path.name for path in pictures.iterdir()] == ["astronaut.jpg"]
     assert read_image(pictures / "astronaut.jpg").shape[0] == 720
-    assert f"1 faces in 1 frames of 1 files -> {out}" in capsys.readouterr().err
+    assert f"1 face in 1 frame of 1 file -> {out}" in capsys.readouterr().err
 
 
 def test_a_video_becomes_a_row_a_frame_with_one_face_id(film: Path, tmp_path: Path) -> None:

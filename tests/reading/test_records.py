@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 
 from visavis.errors import OutputError
 from visavis.reading.records import TABLE_SUFFIXES, Columns, Record, open_table
-from visavis.types import BLENDSHAPES, EMOTIONS, Emotion, Expression, Face, Frame, Reading
+from visavis.types import BLENDSHAPES, EMOTIONS, Emotion, Expression, Face, Frame, Reading, Reason
 
 
 def _reading(
@@ -39,7 +40,8 @@ def _rows(path: Path) -> list[dict[str, Any]]:
 
 
 EXPECTED = [
-    *("source", "frame", "time_s", "face_id", "x0", "y0", "x1", "y1", "score", "dominant"),
+    *("source", "frame", "time_s", "face_id", "x0", "y0", "x1", "y1", "score", "label", "dominant"),
+    *("intensity", "valence", "arousal"),
     *(f"emotion_{label}" for label in EMOTIONS),
     *(f"blendshape_{name}" for name in BLENDSHAPES),
 ]
@@ -66,7 +68,8 @@ def test_json_lines_are_nested(tmp_path: Path) -> None:
         table.write(Record.of(_frame(), [_reading(track_id=7)]))
         table.write(Record.of(_frame(4), [_reading()]))
     first, second = (json.loads(line) for line in path.read_text("utf-8").splitlines())
-    names = ["source", "frame", "time_s", "face_id", "box", "score", "dominant", "emotion", "blendshapes"]
+    names = ["source", "frame", "time_s", "face_id", "box", "score", "label", "dominant"]
+    names += ["intensity", "valence", "arousal", "emotion", "blendshapes"]
     assert list(first) == names
     assert list(first["emotion"]) == list(EMOTIONS)
     assert list(first["blendshapes"]) == list(BLENDSHAPES)
@@ -80,7 +83,22 @@ def test_what_is_not_read_has_no_column(tmp_path: Path, suffix: str) -> None:
     with open_table(path, columns=Columns(emotions=False)) as table:
         table.write(Record.of(_frame(), [_reading(emotion=False)]))
     keys = list(json.loads(path.read_text()) if suffix == ".jsonl" else _rows(path)[0])
-    assert not [key for key in keys if key.startswith(("emotion", "dominant", "attribute"))]
+    assert not [key for key in keys if key.startswith(("emotion", "dominant", "label", "attribute"))]
+    assert not {"intensity", "valence", "arousal", "why"} & set(keys)
+
+
+@pytest.mark.parametrize("suffix", TABLE_SUFFIXES)
+def test_an_unsure_emotion_is_labelled_so_and_explained_where_that_is_asked(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a{suffix}"
+    emotion = Emotion.from_mapping({"joy": 0.6, "fear": 0.4}, unsure=True, extent=0.5)
+    face = dataclasses.replace(_reading(), emotion=emotion, reasons=(Reason("smiling", 0.5, 1.0),))
+    with open_table(path, columns=Columns(reasons=True)) as table:
+        table.write(Record.of(_frame(), [face]))
+    row = json.loads(path.read_text()) if suffix == ".jsonl" else _rows(path)[0]
+    assert (row["label"], row["dominant"]) == ("unsure", "joy")
+    assert row["why"] == "unsure, joy 0.60: smiling 0.50"
+    for name in ("intensity", "valence", "arousal"):
+        assert float(row[name]) == pytest.approx(getattr(emotion, name), abs=1e-5)
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])

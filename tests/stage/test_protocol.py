@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
 import pytest
 
 from tests.stage.stand_ins import ToldReader, blank, smiling_face
+from visavis.reading.attributes import TOLD
 from visavis.stage.protocol import MAX_MESSAGE_BYTES, PROTOCOL_VERSION, StageState, encode_state
-from visavis.types import EMOTIONS, Expression, Snapshot
+from visavis.types import EMOTIONS, Emotion, Expression, Reason, Snapshot
 
 
 def snapshot(*, with_emotion: bool = True, answer: Expression | None = None) -> Snapshot:
@@ -41,11 +43,36 @@ def test_a_message_says_what_the_page_needs() -> None:
 def test_no_message_is_longer_than_promised(label: str) -> None:
     third = np.float32(1 / 3)
     answer = Expression(np.full(52, third), np.full(2, -third), np.full(3, -100 * third), 1 / 3)
-    text = encode_state(snapshot(answer=answer), StageState("file", label, "contrary"), number=10**12)
+    told = snapshot(answer=answer)
+    assert told.lead is not None
+    reasons = tuple(Reason(f"a sign with a rather long name, number {index}", 1 / 3, 1.0) for index in range(9))
+    lead = dataclasses.replace(told.lead, attributes=dict.fromkeys(TOLD, 1 / 3), reasons=reasons)
+    told = dataclasses.replace(told, lead=lead, readings=(lead,))
+    text = encode_state(told, StageState("file", label, "contrary"), number=10**12)
     assert len(text.encode()) < MAX_MESSAGE_BYTES
+
+
+def test_a_reading_is_told_with_its_measures_and_its_reasons() -> None:
+    told = snapshot()
+    assert told.lead is not None
+    emotion = Emotion.from_mapping({"joy": 0.8, "neutral": 0.2}, extent=0.5)
+    lead = dataclasses.replace(
+        told.lead, emotion=emotion, reasons=(Reason("smiling", 0.97, 3.0),), attributes={"Smiling": 0.9712}
+    )
+    state = StageState("camera", "camera:0", "answer")
+    message = json.loads(encode_state(dataclasses.replace(told, lead=lead), state, number=1))
+    assert message["attributes"] == {"Smiling": 0.971}
+    reading = message["reading"]
+    assert dict(zip(EMOTIONS, reading["p"], strict=True))["joy"] == 0.8
+    assert reading["intensity"] == pytest.approx(0.4)
+    assert reading["valence"] == pytest.approx(0.5 * 0.8 * 0.81, abs=1e-3)
+    assert reading["why"] == "joy 0.80: smiling 0.97"
+    unsure = dataclasses.replace(lead, emotion=Emotion(emotion.probabilities, unsure=True))
+    assert json.loads(encode_state(dataclasses.replace(told, lead=unsure), state, number=1))["emotion"] == "unsure"
 
 
 def test_without_a_read_emotion_no_emotion_is_named() -> None:
     text = encode_state(snapshot(with_emotion=False), StageState("camera", "camera:0", "answer"), number=1)
     assert "emotion" not in text
+    assert "reading" not in text
     assert not any(label in text for label in EMOTIONS)

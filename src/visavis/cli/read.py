@@ -89,7 +89,7 @@ def read(
                 if out is not None:
                     instruments = reader.instruments
                     told = () if instruments.attributes is None else instruments.attributes.names
-                    columns = Columns(emotions=instruments.emotions is not None, attributes=told)
+                    columns = Columns(emotions=instruments.emotions is not None, reasons=explain, attributes=told)
                     run.table = tables.enter_context(open_table(out, columns=columns))
                 try:
                     run.all(paths)

@@ -121,6 +121,10 @@ def _sections(reading: Reading, detail: int) -> list[tuple[str, list[tuple[str, 
         if detail < 2:
             bars = sorted(bars, key=lambda bar: -bar[1])[: 3 if detail == 1 else 1]
         sections.append(("", bars))
+        if detail >= 3:
+            emotion = reading.emotion
+            measures = [("intensity", emotion.intensity), ("valence", emotion.valence), ("arousal", emotion.arousal)]
+            sections.append(("how strong, how pleasant, how excited", measures))
     if detail >= 2 and reading.attributes:
         sections.append(("attributes", [(name.replace("_", " "), v) for name, v in reading.attributes.items()]))
     if detail >= 3 and reading.face.blendshapes is not None:
@@ -142,7 +146,7 @@ def _card_height(reading: Reading, *, detail: int) -> int:
 def _card(page: _Page, y: float, reading: Reading, number: int | None, detail: int) -> None:
     left, right = _MARGIN + _PAD, _PANEL - _MARGIN - _PAD
     emotion = reading.emotion
-    title = "face" if emotion is None else emotion.dominant
+    title = "face" if emotion is None else emotion.label
     if detail == 0:
         page.text(left, y - 4, title if number is None else f"{number}   {title}", 15, _IVORY)
         if emotion is not None:

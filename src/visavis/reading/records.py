@@ -13,6 +13,7 @@ from typing import Any, Final, Protocol
 
 from visavis.errors import OutputError
 from visavis.files import replacing
+from visavis.reading.emotion import in_words
 from visavis.types import BLENDSHAPES, EMOTIONS, Frame, Reading
 
 __all__ = ["TABLE_SUFFIXES", "Columns", "Record", "RecordWriter", "open_table"]
@@ -22,6 +23,8 @@ _ROW_GROUP: Final = 1024
 # Digits behind the point in text: pixels to a hundredth, seconds to the microsecond, coefficients to a millionth.
 _PIXEL_DIGITS: Final = 2
 _DIGITS: Final = 6
+#: What follows from an emotion's probabilities.
+_MEASURES: Final = ("intensity", "valence", "arousal")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,8 @@ class Record:
     def nested(self) -> dict[str, Any]:
         """The record as JSON takes it: `box` a list, `emotion`, `attributes` and `blendshapes` objects by name.
 
-        `dominant` and `emotion` are absent when no emotion was read, `attributes` when no classifier is loaded.
+        `label` to `emotion` are absent when no emotion was read, `why` without reasons, `attributes` when no classifier
+        is loaded.
         """
         face, emotion = self.reading.face, self.reading.emotion
         row: dict[str, Any] = {
@@ -71,7 +75,11 @@ class Record:
             "score": round(float(face.score), _DIGITS),
         }
         if emotion is not None:
-            row["dominant"] = emotion.dominant
+            row["label"], row["dominant"] = emotion.label, emotion.dominant
+            for name in _MEASURES:
+                row[name] = round(float(getattr(emotion, name)), _DIGITS)
+            if self.reading.reasons:
+                row["why"] = in_words(emotion, self.reading.reasons)
             row["emotion"] = {label: round(value, _DIGITS) for label, value in emotion.as_dict().items()}
         if self.reading.attributes is not None:
             row["attributes"] = {name: round(value, _DIGITS) for name, value in self.reading.attributes.items()}
@@ -101,17 +109,21 @@ class Columns:
 
     Attributes:
         emotions: whether emotions are read.
+        reasons: whether they are explained.
         attributes: names of the classifier's attributes; empty without one.
     """
 
     emotions: bool = True
+    reasons: bool = False
     attributes: tuple[str, ...] = ()
 
     def names(self) -> tuple[str, ...]:
         """All column names, in order."""
         return (
             *("source", "frame", "time_s", "face_id", "x0", "y0", "x1", "y1", "score"),
-            *(("dominant", *(f"emotion_{label}" for label in EMOTIONS)) if self.emotions else ()),
+            *(("label", "dominant", *_MEASURES) if self.emotions else ()),
+            *(("why",) if self.emotions and self.reasons else ()),
+            *(f"emotion_{label}" for label in EMOTIONS if self.emotions),
             *(f"attribute_{name}" for name in self.attributes),
             *(f"blendshape_{name}" for name in BLENDSHAPES),
         )
@@ -161,7 +173,9 @@ class _Parquet:
 
         kinds = {
             "source": pa.dictionary(pa.int32(), pa.string()),
+            "label": pa.dictionary(pa.int32(), pa.string()),
             "dominant": pa.dictionary(pa.int32(), pa.string()),
+            "why": pa.string(),
             "frame": pa.int64(),
             "face_id": pa.int64(),
             "time_s": pa.float64(),

@@ -6,7 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from visavis.types import Expression, Snapshot
+from visavis.reading.emotion import in_words
+from visavis.types import Emotion, Expression, Reason, Snapshot
 
 __all__ = ["MAX_MESSAGE_BYTES", "PROTOCOL_VERSION", "SourceKind", "SourceState", "StageState", "encode_state"]
 
@@ -43,7 +44,7 @@ class StageState:
 def encode_state(snapshot: Snapshot, state: StageState, *, number: int) -> str:
     """Write one message.
 
-    The emotion's name is in it only when one was read: in the attributes-only mode no snapshot holds any.
+    What is told of the emotion is in it only when one was read: in the attributes-only mode no snapshot holds any.
     """
     lead = snapshot.lead
     message: dict[str, object] = {
@@ -63,9 +64,24 @@ def encode_state(snapshot: Snapshot, state: StageState, *, number: int) -> str:
             "fallback": state.fallback,
         },
     }
+    if lead is not None and lead.attributes is not None:
+        message["attributes"] = {name: round(value, 3) for name, value in lead.attributes.items()}
     if lead is not None and lead.emotion is not None:
-        message["emotion"] = lead.emotion.dominant
+        message["emotion"] = lead.emotion.label
+        message["reading"] = _reading(lead.emotion, lead.reasons)
     return json.dumps(message, separators=(",", ":"), ensure_ascii=False)
+
+
+def _reading(emotion: Emotion, reasons: tuple[Reason, ...]) -> dict[str, object]:
+    told: dict[str, object] = {
+        "p": [round(value, 3) for value in emotion.probabilities.tolist()],
+        "intensity": round(emotion.intensity, 3),
+        "valence": round(emotion.valence, 3),
+        "arousal": round(emotion.arousal, 3),
+    }
+    if reasons:
+        told["why"] = in_words(emotion, reasons)
+    return told
 
 
 def _expression(expression: Expression) -> dict[str, object]:
