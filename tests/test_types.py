@@ -49,6 +49,16 @@ def test_mix_is_linear_and_ends_where_it_should() -> None:
     assert smile.scaled(0.0).is_neutral
 
 
+def test_breath_is_a_part_of_an_expression() -> None:
+    breathing = Expression.from_mapping({}, breath=0.5)
+    assert not breathing.is_neutral
+    assert breathing.mix(Expression(), 0.5).breath == pytest.approx(0.25)
+    assert breathing.scaled(0.0).is_neutral
+    for wrong in (-0.1, 1.1, float("nan")):
+        with pytest.raises(ValueError, match="breath"):
+            Expression.from_mapping({}, breath=wrong)
+
+
 def test_emotion_must_sum_to_one() -> None:
     with pytest.raises(ValueError, match="sum to 1"):
         Emotion(np.full(7, 0.5, np.float32))

@@ -34,6 +34,8 @@ _HEAD_FADE: Final = 0.75
 #: The chest lies so far below the chin, and its motion reaches so far to the sides and up and down.
 _CHEST_BELOW: Final = 1.35
 _CHEST_REACH: Final = (2.0, 1.45)
+#: Up to this share of the reach the chest moves as a whole, and the shoulders nearly so.
+_CHEST_FLAT: Final = 0.3
 #: Before the painting's own border the motion is gone: there is no paint to come in from beyond.
 _BORDER: Final = 0.4
 #: The body's grid is coarser than that of the face by this factor: its motion is smoother.
@@ -93,7 +95,7 @@ def breath_field(hull: Array, face_width: float, places: Array, shape: tuple[int
     head = _bell(distance / face_width / _HEAD_FADE)
     chin = hull[np.argmax(hull[:, 1])]
     relative = (flat - chin) / face_width - (0, _CHEST_BELOW)
-    chest = _bell(np.hypot(relative[:, 0] / _CHEST_REACH[0], relative[:, 1] / _CHEST_REACH[1]))
+    chest = _bell((np.hypot(*(relative / _CHEST_REACH).T) - _CHEST_FLAT) / (1 - _CHEST_FLAT))
     rise = _HEAD_RISE * head * (1 - chest) + _CHEST_RISE * chest
     moved = np.stack([_WIDENING * relative[:, 0] * chest, -rise], axis=1) * face_width
     return (moved * away_from_border(flat, shape, _BORDER * face_width)[:, None]).reshape(places.shape)
