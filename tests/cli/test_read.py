@@ -228,3 +228,82 @@ def test_a_folder_expands_by_name_without_hidden_files(tmp_path: Path) -> None:
     assert [path.relative_to(tmp_path).as_posix() for path in expand(tmp_path)] == ["a.MP4", "b.jpg", "deep/c.png"]
     with pytest.raises(InputError, match="does not exist"):
         expand(tmp_path / "absent")
+
+
+def test_a_reading_is_explained_in_words(photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "faces.csv"
+    words = ["read", str(photo), "--explain", "--emotions-by", "blendshapes", "--out", str(out)]
+    assert main(words) == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith(f"{photo}: joy 0.")
+    assert "lip corners pulled up" in line
+    (row,) = csv.DictReader(out.read_text("utf-8").splitlines())
+    assert line.endswith(row["why"])
+
+
+def test_the_report_s_rules_read_the_attributes(
+    photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["read", str(photo), "--explain", "--emotions-by", "rules"]) == 0
+    line = capsys.readouterr().out
+    assert ": joy 0." in line
+    assert "smiling 1.00" in line
+
+
+def test_the_rules_can_be_printed_with_their_reasons(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["read", "--rules", "--emotions-by", "rules"]) == 0
+    printed = capsys.readouterr().out
+    for word in ("Arched_Eyebrows", "surprise", "+1.3", "report's"):
+        assert word in printed
+
+
+def test_emotions_by_and_emotions_off_contradict_each_other(
+    photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "visavis.toml"
+    config.write_text("[emotion]\nenabled = false\n")
+    assert main(["read", str(photo), "--explain", "--emotions-by", "rules", "--config", str(config)]) == 2
+    assert "emotion.enabled = false" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".parquet"])
+def test_ctrl_c_keeps_the_rows_so_far_and_says_so(
+    suffix: str, film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from visavis.reading import Reader
+
+    read_frame, count = Reader.read_frame, 0
+
+    def interrupted(self: Reader, frame: Any) -> Any:
+        nonlocal count
+        count += 1
+        if count > 3:
+            raise KeyboardInterrupt
+        return read_frame(self, frame)
+
+    monkeypatch.setattr(Reader, "read_frame", interrupted)
+    out = tmp_path / f"faces{suffix}"
+    assert main(["read", str(film), "--out", str(out)]) == 130
+    if suffix == ".parquet":
+        import pyarrow.parquet as pq
+
+        assert pq.read_table(out).num_rows == 3
+    else:
+        assert len(out.read_text("utf-8").splitlines()) == 3 + (suffix == ".csv")
+    told = capsys.readouterr().err
+    assert "3 faces in 3 frames of 1 file" in told
+    assert "stopped: the rows so far are kept" in told
+
+
+def test_ctrl_c_before_the_first_row_leaves_nothing(
+    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from visavis.reading import Reader
+
+    def interrupted(self: Reader, frame: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Reader, "read_frame", interrupted)
+    assert main(["read", str(film), "--out", str(tmp_path / "faces.csv")]) == 130
+    assert not (tmp_path / "faces.csv").exists()
+    assert "stopped: nothing was written" in capsys.readouterr().err

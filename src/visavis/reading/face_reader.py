@@ -41,8 +41,8 @@ class Smoothing:
     beta: float = 1.5
     emotion_time_s: float = 0.15
     hold_odds: float = 1.5
-    still_odds: float = 2.5
-    switch_evidence: float = 0.2
+    still_odds: float = 2.0
+    switch_evidence: float = 0.15
     min_dwell_s: float = 0.3
     neutral_odds: float = 1.0
     learn_rest: bool = True
@@ -170,10 +170,10 @@ class FaceReader:
             return None
         if memory is None or self._sparing is None:
             return self._attributes.read(image, face)
-        wanted = self._emotions is not None and "attributes" in self._emotions.needs
-        if self._is_due(
-            memory.attributes_at, self._sparing.emotion_s if wanted else self._sparing.attributes_s, time_s
-        ):
+        # An emotion that is read from attributes, or weighs them in, would lag behind the face with old ones.
+        spared = self._emotions is None or self._emotions.needs == {"blendshapes"}
+        every_s = self._sparing.attributes_s if spared else self._sparing.emotion_s
+        if self._is_due(memory.attributes_at, every_s, time_s):
             memory.attributes_read = self._attributes.read(image, face)
         return memory.attributes_read
 

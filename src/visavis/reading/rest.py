@@ -18,16 +18,16 @@ _USUAL: Final = -1.0
 #: an effort, and is next to never a face's rest.
 _BOUNDS: Final = {
     "neutral": 1.0,
-    "joy": 0.4,
-    "surprise": 0.4,
-    "sadness": 1.5,
-    "anger": 1.5,
-    "fear": 1.0,
-    "disgust": 1.5,
+    "joy": 0.25,
+    "surprise": 0.25,
+    "sadness": 1.2,
+    "anger": 1.2,
+    "fear": 0.8,
+    "disgust": 1.2,
 }
 _BOUND: Final = np.array([_BOUNDS[label] for label in EMOTIONS], np.float32)
 #: Seconds of stillness that weigh as much as what is known of faces in general: that there is nothing to take off.
-_PRIOR_S: Final = 0.7
+_PRIOR_S: Final = 0.4
 #: Seconds of stillness after which a face is known.
 _LEARN_S: Final = 3.0
 #: Seconds in which a rest that was learnt too high comes down to a calmer face.
@@ -41,7 +41,7 @@ class RestingFace:
     The rest is the median, over frames in which the face holds still, of the log-odds of each emotion against
     `neutral`. What of it is out of the ordinary is taken off later readings, bounded and by degrees:
 
-    - it is drawn towards the rest of faces in general, nothing to take off, by a weight of 0.7 s: it grows with what
+    - it is drawn towards the rest of faces in general, nothing to take off, by a weight of 0.4 s: it grows with what
       was seen;
     - no emotion loses more than its bound, so an emotion that is clear stays the one that is told;
     - what lies far beyond the bound is no rest but an expression: from twice the bound on less is taken off, from

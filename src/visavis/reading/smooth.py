@@ -85,7 +85,7 @@ class SteadyEmotion:
     - an emotion that was taken up is held for at least `min_dwell_s`.
 
     A face that holds still gives little reason to think anew: what its label trembles between is noise. There the odds
-    must be `still_odds`, as the 1 Euro filter is calm at rest and quick in motion.
+    must be `still_odds`, save for `neutral`, as the 1 Euro filter is calm at rest and quick in motion.
 
     Life before a camera is mostly neutral, where readers take all emotions to be equally likely: `neutral_odds` is the
     prior by which `neutral` is made likelier. The result is a distribution whose `dominant` is the held emotion.
@@ -112,8 +112,8 @@ class SteadyEmotion:
         *,
         time_constant_s: float = 0.15,
         hold_odds: float = 1.5,
-        still_odds: float = 2.5,
-        switch_evidence: float = 0.2,
+        still_odds: float = 2.0,
+        switch_evidence: float = 0.15,
         min_dwell_s: float = 0.3,
         neutral_odds: float = 1.0,
     ) -> None:
@@ -177,6 +177,8 @@ class SteadyEmotion:
         logs = np.log(np.maximum(now, 1e-6))
         needed = (1 - stillness) * math.log(self.hold_odds) + stillness * math.log(self.still_odds)
         gain = np.clip(logs - logs[self._held] - needed, -_MOST, _MOST)
+        # Rest is where every expression ends: it asks for no more than a moving face does.
+        gain[0] = np.clip(logs[0] - logs[self._held] - math.log(self.hold_odds), -_MOST, _MOST)
         gain[self._held] = 0
         self._against = np.maximum(self._against + gain * np.float32(dt_s), 0).astype(np.float32)
         # Of those whose evidence is capped, the likeliest now.

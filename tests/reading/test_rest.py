@@ -1,0 +1,117 @@
+"""A person's resting face is learnt, and is no emotion; what is played from the first frame is no rest."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.reading.faces import both, face_of
+from visavis.reading import FaceReader, create_emotion_reader
+from visavis.reading.motion import Stillness
+from visavis.reading.rest import RestingFace
+from visavis.types import Emotion
+
+LOW_BROWS = {**both("browDown", 0.55), **both("mouthPress", 0.25), **both("eyeSquint", 0.4)}
+FROWN = Emotion.from_mapping({"anger": 0.45, "neutral": 0.4, "sadness": 0.15})
+SMILE = Emotion.from_mapping({"joy": 0.9, "neutral": 0.1})
+
+
+def watch(rest: RestingFace, emotion: Emotion, seconds: float, *, rate: int = 30, stillness: float = 1.0) -> Emotion:
+    for _ in range(round(seconds * rate)):
+        told = rest.step(emotion, 1 / rate, stillness=stillness)
+    return told
+
+
+def test_a_resting_face_that_frowns_is_not_angry() -> None:
+    told = watch(RestingFace(), FROWN, 3.0)
+    assert told.dominant == "neutral"
+    assert told["anger"] < 0.25
+
+
+@pytest.mark.parametrize("rate", [10, 30, 60])
+def test_what_is_learnt_depends_on_the_seconds_and_not_on_the_frames(rate: int) -> None:
+    rest = RestingFace()
+    watch(rest, FROWN, 2.0, rate=rate)
+    assert rest.correction["anger"] == pytest.approx(0.933, abs=0.02)
+
+
+@pytest.mark.parametrize("seconds", [1.0, 10.0])
+def test_a_smile_held_from_the_first_frame_stays_a_smile(seconds: float) -> None:
+    rest = RestingFace()
+    told = watch(rest, SMILE, seconds)
+    assert rest.correction["joy"] == 0
+    assert told["joy"] == pytest.approx(0.9, abs=0.01)
+
+
+def test_clear_anger_from_the_first_frame_stays_anger() -> None:
+    clear = Emotion.from_mapping({"anger": 0.9, "neutral": 0.05, "disgust": 0.05})
+    assert watch(RestingFace(), clear, 5.0).dominant == "anger"
+
+
+def test_no_correction_is_beyond_its_bound() -> None:
+    for share in np.linspace(0.05, 0.95, 19):
+        rest = RestingFace()
+        watch(rest, Emotion.from_mapping({"anger": float(share), "neutral": 1 - float(share)}), 4.0)
+        assert 0 <= rest.correction["anger"] <= 1.2
+        assert rest.correction["neutral"] == 0
+
+
+def test_who_is_known_and_then_angry_is_told_so() -> None:
+    rest = RestingFace()
+    watch(rest, FROWN, 3.0)
+    assert rest.step(Emotion.from_mapping({"anger": 0.85, "neutral": 0.15}), 1 / 30).dominant == "anger"
+
+
+def test_a_face_that_moves_teaches_nothing() -> None:
+    rest = RestingFace()
+    assert watch(rest, FROWN, 3.0, stillness=0.2).dominant == "anger"
+    assert not any(rest.correction.values())
+
+
+def test_a_calmer_face_later_corrects_what_was_learnt() -> None:
+    rest = RestingFace()
+    watch(rest, FROWN, 3.0)
+    before = rest.correction["anger"]
+    watch(rest, Emotion.from_mapping({"neutral": 0.9, "anger": 0.05, "joy": 0.05}), 6.0)
+    assert rest.correction["anger"] < 0.2 * before
+    watch(rest, FROWN, 6.0)
+    assert rest.correction["anger"] < 0.2 * before, "rest may only fall"
+
+
+def test_a_smile_after_rest_was_learnt_unlearns_nothing() -> None:
+    rest = RestingFace()
+    watch(rest, FROWN, 3.0)
+    before = rest.correction
+    watch(rest, SMILE, 5.0)
+    assert rest.correction == pytest.approx(before, abs=0.01)
+
+
+def test_low_brows_before_a_camera_are_forgotten_with_the_person() -> None:
+    reader = FaceReader(emotions=create_emotion_reader("blendshapes"))
+
+    def see(seconds: float, start_s: float, weights: dict[str, float]) -> list[str]:
+        labels = []
+        for frame in range(round(seconds * 30)):
+            emotion = reader.read(face_of(weights, track_id=1), time_s=start_s + frame / 30).emotion
+            assert emotion is not None
+            labels.append(emotion.dominant)
+        return labels
+
+    assert see(1.0, 0.0, LOW_BROWS)[0] == "anger", "nobody is known at first sight"
+    assert see(3.0, 1.0, LOW_BROWS)[-1] == "neutral"
+    angry = {**both("browDown", 0.95), **both("mouthPress", 0.8), **both("eyeSquint", 0.6), "mouthShrugLower": 0.4}
+    labels = see(1.0, 4.0, angry)
+    assert "anger" in labels[:12], "the same person, truly angry"
+    assert see(0.1, 8.0, LOW_BROWS)[0] == "anger", "three seconds away: another person for all we know"
+
+
+def test_stillness_tells_trembling_from_moving() -> None:
+    rng = np.random.default_rng(3)
+    still, base = Stillness(), face_of({}).blendshapes
+    assert base is not None
+    trembles = [
+        still.step(np.clip(base + rng.normal(0, 0.004, 52), 0, 1).astype(np.float32), 1 / 30) for _ in range(60)
+    ]
+    assert min(trembles[30:]) > 0.9
+    moving = [still.step(np.full(52, 0.08 * step, np.float32), 1 / 30) for step in range(8)]
+    assert moving[6] == 0
