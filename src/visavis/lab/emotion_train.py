@@ -1,6 +1,7 @@
 """From a recipe to a network that reads emotions: folds first, then one network on all that they taught.
 
-    RUN/fold-K/       a run of the common loop each, blind to its own part of the training faces
+    RUN/fold-K/       a run of the common loop each (in `head/` where the trunk is frozen), blind to its own part of the
+                      training faces
     RUN/student/      the run whose network is kept
     RUN/recipe.toml   the resolved recipe
     RUN/blind.npz     what the folds say of the faces that they were blind to; what is fitted later is fitted on it
@@ -165,6 +166,8 @@ def _data(
             labels[count:, : len(EMOTIONS)] = heard
         chances[others] = (1 - recipe.emotion.share) / len(others)
         train = np.concatenate([train, others])
+        if wide.pixels.shape[1] != beside.store.pixels.shape[1]:
+            wide = exact  # pictures that are aligned already carry no margin
         wide = PixelStore(
             cast(Any, _Joined(wide.pixels, beside.store.pixels)),
             np.concatenate([wide.usable, beside.store.usable]),
@@ -179,21 +182,31 @@ def _data(
     )  # fmt: skip
 
 
-def _copies(recipe: Recipe, data: TrainingData) -> TrainingData:
-    """The same with `views` changed copies of each square to train on; copy V of row N is row V * count + N."""
+def _copies(recipe: Recipe, data: TrainingData, *, cache: Path) -> TrainingData:
+    """The same with `views` changed copies of each square to train on; copy V of row N is row V * count + N.
+
+    They are made once, and kept in `cache`.
+    """
     import torch
 
     from visavis.lab.augment import Augmenter
 
     views, size = recipe.emotion.views, recipe.model.resolution
     augmenter, count = Augmenter(recipe.augment, size=size), len(data.store.usable)
-    squares = np.empty((views * count, size, size, 3), np.uint8)
-    for view in range(views):
-        for start in range(0, count, 64):
-            rows = np.arange(start, min(start + 64, count))
-            changed = augmenter(torch.from_numpy(data.store.pixels[rows]), seed=recipe.seed + view * 1_000_003 + start)
-            squares[view * count + rows] = changed.round().to(torch.uint8).numpy()
     key = hashlib.sha256(f"{data.store.key}\n{recipe.augment}\n{views} {size} {recipe.seed}".encode()).hexdigest()
+    path = cache / f"copies-{key[:16]}.npy"
+    if not path.is_file():
+        with replacing(path) as temporary:
+            shape = (views * count, size, size, 3)
+            made = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
+            for view in range(views):
+                for start in range(0, count, 64):
+                    rows = np.arange(start, min(start + 64, count))
+                    seed = recipe.seed + view * 1_000_003 + start
+                    changed = augmenter(torch.from_numpy(data.store.pixels[rows]), seed=seed)
+                    made[view * count + rows] = changed.round().to(torch.uint8).numpy()
+            made.flush()
+    squares = np.load(path, mmap_mode="r")
     return replace(
         data,
         store=PixelStore(squares, np.tile(data.store.usable, views), key),
@@ -241,9 +254,13 @@ def train_emotion(
 
         # The trunk stays as it is: what it gives of each changed copy is computed once, for all folds.
         still = replace(recipe, augment=AugmentRecipe(), flip_average=False)
-        small, kept = on_features(still, network, _copies(recipe, data), folder=cache, progress=progress)
-        train(still, small, kept, folder=where, watcher=watcher)
+        small, kept = on_features(still, network, _copies(recipe, data, cache=cache), folder=cache, progress=progress)
+        train(still, small, kept, folder=where / "head", watcher=watcher)
+        # The head's layers are the whole network's own, so this is the whole one, trained.
         save_weights(where / "best.pt", named_state(network.model))
+        for name in ("recipe.toml", "provenance.json"):
+            with replacing(where / name) as temporary:
+                temporary.write_bytes((where / "head" / name).read_bytes())
 
     def ask(network: Network, pixels: NDArray[np.uint8], which: NDArray[np.int64]) -> Float32:
         told: Float32 = predict(network, pixels, which, flip=recipe.flip_average, half=half, choices=len(EMOTIONS))

@@ -14,15 +14,17 @@ Import this module only where a network is built: it imports Keras.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Final
 
+from visavis.errors import ConfigError
 from visavis.lab.network import Network, Normalisation, TorchTrunk, keras  # first: it tells where torch is missing
 
 import torch  # isort: skip
 from torch import Tensor  # isort: skip
 from torch.nn import functional  # isort: skip
 
-from visavis.lab.efficientnet import EfficientNetLite0  # isort: skip
+from visavis.lab.efficientnet import EfficientNetLite0, load_weights  # isort: skip
 
 __all__ = ["TappedLite0", "expression_lite0"]
 
@@ -67,9 +69,10 @@ def expression_lite0(
     hidden: Sequence[int] = (192,),
     drop_out: float = 0.5,
     drop_path: float = 0.0,
+    weights: Path | None = None,
     frozen: bool = True,
 ) -> Network:
-    """The network for expressions, its trunk to be filled from a run of the attribute classifier.
+    """The network for expressions; its trunk is best filled from a run of the attribute classifier.
 
     Args:
         resolution: side of the pictures in pixels; the trunk sees them twice as large.
@@ -77,9 +80,17 @@ def expression_lite0(
         hidden: widths of the layers between trunk and outputs, each normed.
         drop_out: share of features dropped before every layer while training.
         drop_path: stochastic depth of the trunk, where it learns.
+        weights: file of the asset `efficientnet-lite0`; None starts from random weights.
         frozen: only the head learns.
+
+    Raises:
+        ConfigError: the resolution is no multiple of 64, so that cells would not come out even.
     """
+    if resolution % 64:
+        raise ConfigError(f"expression_lite0 takes pictures of 64 or 128 pixels, not {resolution}")
     trunk = TappedLite0(drop_path=drop_path)
+    if weights is not None:
+        load_weights(trunk, weights)
     trunk.to(memory_format=torch.channels_last)
     inputs = keras.Input((resolution, resolution, 3), name="pictures")
     layer = TorchTrunk(trunk, features=TappedLite0.features, name="efficientnet_lite0")

@@ -258,9 +258,11 @@ def build(
             weights=path, frozen=frozen,
         )  # fmt: skip
     if backbone == "expression_lite0":
+        path = None if weights is None else _checked(Path(weights), sha256)
         return expression_lite0(
-            resolution, attributes=attributes, hidden=hidden, drop_out=drop_out, drop_path=drop_path, frozen=frozen
-        )
+            resolution, attributes=attributes, hidden=hidden, drop_out=drop_out, drop_path=drop_path, weights=path,
+            frozen=frozen,
+        )  # fmt: skip
     return keras_application(
         backbone, resolution, attributes=attributes, head=head, hidden=hidden, drop_out=drop_out, weights=weights,
         sha256=sha256, frozen=frozen,

@@ -120,7 +120,7 @@ def network_of(recipe: Recipe, *, assets: AssetStore | None = None, pretrained: 
     keras.utils.set_random_seed(recipe.seed)
     weights: str | Path | None = None
     if pretrained and recipe.model.weights == "default":
-        lite = recipe.model.backbone == "efficientnet_lite0"
+        lite = recipe.model.backbone in ("efficientnet_lite0", "expression_lite0")
         weights = (assets or AssetStore()).path("efficientnet-lite0") if lite else "imagenet"
     elif pretrained and recipe.model.weights != "none":
         weights = Path(recipe.model.weights).expanduser()

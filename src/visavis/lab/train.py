@@ -341,7 +341,7 @@ def _validate(
         )
     labels = data.labels[data.val][:, : scores.shape[1]]
     precision, recall = metrics.micro_precision_recall(labels, scores)
-    six = [column for column, name in enumerate(data.attributes) if name in SIX] or slice(None)
+    six = [column for column, name in enumerate(data.attributes[: scores.shape[1]]) if name in SIX] or slice(None)
     return Epoch(phase, epoch, round(seconds, 1), rate, train_loss, metrics.cross_entropy(labels, scores),
                  metrics.mean_average_precision(labels, scores),
                  metrics.mean_average_precision(labels[:, six], scores[:, six]),
