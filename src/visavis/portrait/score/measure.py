@@ -57,7 +57,7 @@ class Instruments:
         """The instruments of `visavis portrait score`; without `judges`, the landmarker alone."""
         from visavis.faces import Landmarker
         from visavis.portrait.score.faceapi import FaceApiEmbedding, FaceApiJudge
-        from visavis.portrait.score.judges import FerJudge
+        from visavis.portrait.score.fer import FerJudge
 
         landmarker = Landmarker(assets, mode="image")
 
