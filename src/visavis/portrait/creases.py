@@ -119,6 +119,7 @@ class Creases:
         corners: (F, 2) int, first row and column of each fold's patch in the lattice.
         patches: F arrays (rows, columns) float32: relative light at full strength, from -1 (black) up.
         drivers: (F, 52) float32, strength of each fold for each blendshape.
+        hue: (3,) float32 of mean 1: how much each of red, green and blue takes part; the painter's shadows have a colour.
     """
 
     box: tuple[int, int, int, int]
@@ -127,6 +128,7 @@ class Creases:
     corners: tuple[tuple[int, int], ...]
     patches: tuple[Float32, ...]
     drivers: Float32
+    hue: Float32
 
     def light(self, weights: Float32) -> tuple[Float32, tuple[slice, slice]] | None:
         """The light of all folds together and the rows and columns of the lattice it covers; None where nothing folds.
@@ -155,7 +157,7 @@ def make_creases(image: Image, points: Array, box: tuple[int, int, int, int], fa
     # The narrowest fold is two or three nodes wide on the lattice.
     scale = max(1, round(face_width / 230))
     shape = ((y1 - y0 - 1) // scale + 1, (x1 - x0 - 1) // scale + 1)
-    contrast = _contrast(image, points)
+    contrast, hue = _modelling(image, points)
     corners, patches = [], []
     drivers = np.zeros((len(_FOLDS), len(BLENDSHAPE_INDEX)), np.float32)
     for index, fold in enumerate(_FOLDS):
@@ -165,27 +167,42 @@ def make_creases(image: Image, points: Array, box: tuple[int, int, int, int], fa
         first, last = np.clip(near / scale, 0, (shape[1] - 1, shape[0] - 1)).astype(int)
         y, x = np.mgrid[first[1] : last[1] + 1, first[0] : last[0] + 1].astype(np.float64)
         offset, along = _line_frame(line, np.stack([x0 + x * scale, y0 + y * scale], axis=2))
-        fade = np.sin(np.pi * np.clip(along, 0, 1))
-        valley = -np.exp(-((offset / width) ** 2))
-        # The fold bulges on one side, softly lit, and throws a wide soft shadow on the other.
-        ridge = 0.16 * np.exp(-(((offset - fold.side * 2.2 * width) / (1.6 * width)) ** 2))
-        shadow = -0.30 * np.exp(-(((offset + fold.side * 1.2 * width) / (2.0 * width)) ** 2))
+        fade = np.sin(np.pi * np.clip(along, 0, 1)) ** 1.5
+        # A painter models a fold by broad shade rather than by a line: a soft valley, a lit bulge on one side of it,
+        # and a wide shadow on the other.
+        valley = -0.72 * np.exp(-((offset / (1.25 * width)) ** 2))
+        ridge = 0.14 * np.exp(-(((offset - fold.side * 2.4 * width) / (1.8 * width)) ** 2))
+        shadow = -0.45 * np.exp(-(((offset + fold.side * 1.3 * width) / (2.4 * width)) ** 2))
         corners.append((int(first[1]), int(first[0])))
         patches.append((fold.depth * contrast * fade * (valley + ridge + shadow)).astype(np.float32))
         for name, weight in fold.drivers.items():
             drivers[index, BLENDSHAPE_INDEX[name]] = weight
-    return Creases(box, scale, shape, tuple(corners), tuple(patches), drivers)
+    return Creases(box, scale, shape, tuple(corners), tuple(patches), drivers, hue)
 
 
-def _contrast(image: Image, points: Array) -> float:
-    """How strongly the painter models: 1 for a range of light over the face that is typical of oil portraits."""
+def _modelling(image: Image, points: Array) -> tuple[float, Float32]:
+    """How the painter models a face: by how much light, and by which colour of shade.
+
+    Returns:
+        1 for a range of light over the face that is typical of oil portraits, more for a stronger one; and (3,) of mean
+        1, the parts of red, green and blue in what the face's shadows lose against its light.
+    """
     import cv2
 
     mask = np.zeros(image.shape[:2], np.uint8)
     cv2.fillConvexPoly(mask, cv2.convexHull(points.astype(np.int32)), 255)
+    skin = image[mask > 0].astype(np.float64)
     light = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[mask > 0].astype(float)
-    low, high = np.quantile(light, [0.1, 0.9])
-    return float(np.clip((high - low) / max(high, 1.0) / 0.55, 0.55, 1.25))
+    low, middle, high = np.quantile(light, [0.1, 0.5, 0.9])
+    contrast = float(np.clip((high - low) / max(high, 1.0) / 0.55, 0.55, 1.25))
+    # The darkest tenth is hair, pupils and holes; shade lies above it.
+    shade = skin[(light >= low) & (light <= (low + middle) / 2)]
+    lit = skin[light >= middle]
+    if not len(shade) or not len(lit):
+        return contrast, np.ones(3, np.float32)
+    lost = np.maximum(1 - shade.mean(axis=0) / np.maximum(lit.mean(axis=0), 1.0), 0.0)
+    hue = np.clip(lost / max(float(lost.mean()), 1e-3), 0.7, 1.35)
+    return contrast, (hue / hue.mean()).astype(np.float32)
 
 
 def _smooth_line(line: Array) -> Array:

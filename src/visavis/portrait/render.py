@@ -96,12 +96,12 @@ class MeshRenderer:
             return self.rig.painting
         light, (rows, columns) = folds
         # 128 stands for the painting's own light; a fold is too soft for eight bits to show as steps.
-        gain = np.clip(128 + 128 * light, 0, 255).astype(np.uint8)
+        gain = np.clip(128 + 128 * light[:, :, None] * creases.hue, 0, 255).astype(np.uint8)
         x0, y0 = creases.box[0] + columns.start * creases.scale, creases.box[1] + rows.start * creases.scale
         gain = _magnified(gain, creases.scale)
         lit = self.rig.painting.copy()
         patch = lit[y0 : y0 + gain.shape[0], x0 : x0 + gain.shape[1]]
-        cv2.multiply(patch, cv2.merge([gain, gain, gain]), dst=patch, scale=1 / 128)
+        cv2.multiply(patch, gain, dst=patch, scale=1 / 128)
         return lit
 
     def _draw_eyes(

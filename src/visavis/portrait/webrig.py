@@ -93,6 +93,7 @@ def export_web_rig(rig: Rig, *, title: str = "") -> dict[str, bytes]:
             "step": rig.creases.scale,
             "scales": _numbers(crease_scales),
             "drivers": _numbers(rig.creases.drivers),
+            "hue": _numbers(rig.creases.hue),
         },
         "data": "rig.bin",
         "arrays": arrays.index,

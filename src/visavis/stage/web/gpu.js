@@ -67,6 +67,7 @@ function setter(gl, type, place) {
   switch (type) {
     case gl.FLOAT: return (value) => (typeof value === "number" ? gl.uniform1f(place, value) : gl.uniform1fv(place, value));
     case gl.FLOAT_VEC2: return (value) => gl.uniform2fv(place, value);
+    case gl.FLOAT_VEC3: return (value) => gl.uniform3fv(place, value);
     case gl.FLOAT_VEC4: return (value) => gl.uniform4fv(place, value);
     case gl.INT: return (value) => (typeof value === "number" ? gl.uniform1i(place, value) : gl.uniform1iv(place, value));
     case gl.INT_VEC2: return (value) => gl.uniform2iv(place, value);
@@ -79,7 +80,6 @@ const FORMATS = {
   rgba8: ["RGBA8", "RGBA", "UNSIGNED_BYTE"],
   rgb8: ["RGB8", "RGB", "UNSIGNED_BYTE"],
   rg8: ["RG8", "RG", "UNSIGNED_BYTE"],
-  r8: ["R8", "RED", "UNSIGNED_BYTE"],
   rg32f: ["RG32F", "RG", "FLOAT"],
   rgba32f: ["RGBA32F", "RGBA", "FLOAT"],
   rg16i: ["RG16I", "RG_INTEGER", "SHORT"],

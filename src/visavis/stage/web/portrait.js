@@ -141,7 +141,7 @@ class Moving {
     const [layers, height, width] = arrays.creases.shape;
     this.creases = new Texture(gl, "rgba8i", width, height, { data: arrays.creases.data, layers });
     this.folds = { strengths: new Float32Array(layers * 4), layers };
-    this.gain = new Texture(gl, "r8", width, height, { smooth: true });
+    this.gain = new Texture(gl, "rgba8", width, height, { smooth: true });
     this.lit = null;
 
     const count = manifest.motions.length;
@@ -196,8 +196,8 @@ class Moving {
     this.paint = this.plain = { paint: source, corner: [0, 0], density, reach };
     if (!creased) return;
     this.gain.bind();
-    this.programs.gain.run({ creases: this.creases, ...this.folds });
-    const { origin, step } = manifest.creases;
+    const { origin, step, hue } = manifest.creases;
+    this.programs.gain.run({ creases: this.creases, ...this.folds, hue });
     const [x0, y0, x1, y1] = this.face.box;
     const corner = [Math.floor(x0 * density[0]), Math.floor(y0 * density[1])];
     const width = Math.min(Math.ceil(x1 * density[0]), source.width) - corner[0];

@@ -163,13 +163,14 @@ export const gain = `${HEAD}
 uniform isampler2DArray creases;
 uniform vec4 strengths[16];
 uniform int layers;
+uniform vec3 hue;          // each colour's part in the light
 out vec4 colour;
 void main() {
   float light = 0.0;
   for (int i = 0; i < layers; i++) {
     light += dot(strengths[i], vec4(texelFetch(creases, ivec3(ivec2(gl_FragCoord.xy), i), 0)));
   }
-  colour = vec4(floor(clamp(128.0 * (1.0 + light), 0.0, 255.0)) / 255.0);
+  colour = vec4(floor(clamp(128.0 + 128.0 * light * hue, 0.0, 255.0)) / 255.0, 1.0);
 }`;
 
 /** The painting around the face with its creases, before anything moves. */
@@ -184,7 +185,7 @@ out vec4 colour;
 void main() {
   vec2 texel = floor(gl_FragCoord.xy) + corner;
   vec2 node = ((texel + 0.5) / density - 0.5 - first) / spacing;
-  float light = texture(gain, (node + 0.5) / vec2(textureSize(gain, 0))).r * (255.0 / 128.0);
+  vec3 light = texture(gain, (node + 0.5) / vec2(textureSize(gain, 0))).rgb * (255.0 / 128.0);
   colour = vec4(min(texelFetch(source, ivec2(texel), 0).rgb * light, 1.0), 1.0);
 }`;
 
