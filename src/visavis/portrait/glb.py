@@ -130,7 +130,11 @@ class _Export:
                     "name": "Portrait",
                     "primitives": primitives,
                     "weights": [float(weight) for weight in motion_weights(expression, rig.largest_sway)[1:]],
-                    "extras": {"targetNames": list(TARGETS)},
+                    "extras": {
+                        "targetNames": list(TARGETS),
+                        # Degrees that the paint bears; beyond them it folds.
+                        "largestSway": [round(float(angle), 2) for angle in rig.largest_sway],
+                    },
                 },
             ],
             "materials": self.materials,
