@@ -287,8 +287,9 @@ def test_scores_come_back_as_written(tmp_path: Path, suffix: str) -> None:
 def test_the_tables_mark_what_is_missed(tmp_path: Path) -> None:
     write_scores(tmp_path / "scores.md", SCORES)
     text = (tmp_path / "scores.md").read_text(encoding="utf-8")
-    assert "| jawOpen | 0.65 (≥ 0.6) |" in text
-    assert "**0.20** (≤ 0.15)" in text
+    assert "Means over 2 of 3 portraits" in text
+    assert "| jawOpen | 0.65 (≥ 0.6: 50%) | 0.65 |" in text
+    assert "**0.20** (≤ 0.15: 50%)" in text
     by_shape, by_emotion = tables(SCORES)
     assert [name for name, _ in by_shape.rows] == ["jawOpen"]
     assert [name for name, _ in by_emotion.rows] == ["read by fer", "texture departs"]

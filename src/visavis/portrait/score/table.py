@@ -38,10 +38,18 @@ _BY_EMOTION: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One figure of a table: its text, the target's, and whether it is met (None without a target)."""
+    """One figure of a table.
+
+    Attributes:
+        text: the mean over the portraits.
+        target: what it should be, or "".
+        kept: share of the portraits that keep the target by themselves, or "".
+        met: whether the mean keeps it; None without a target.
+    """
 
     text: str = ""
     target: str = ""
+    kept: str = ""
     met: bool | None = None
 
 
@@ -57,13 +65,17 @@ class Table:
 def tables(scores: Sequence[PortraitScore]) -> tuple[Table, Table]:
     """By blendshape and by emotion: means over the portraits, beside the product's own targets."""
     found = {row.figure: row for row in summarise(scores)}
-    by_shape = [(name, tuple(_cell(found.get(f"{kind}/{name}")) for kind in _BY_SHAPE)) for name in SHAPES]
+    by_shape = []
+    for name in SHAPES:
+        rise, *others = (found.get(f"{kind}/{name}") for kind in _BY_SHAPE)
+        median = Cell() if rise is None else Cell(f"{rise.median:.2f}")
+        by_shape.append((name, (_cell(rise), median, *map(_cell, others))))
     labels = (*EMOTIONS[1:], "four")
     by_emotion = [
         (text, tuple(_cell(found.get(f"{kind}/{label}")) for label in labels)) for kind, text in _BY_EMOTION.items()
     ]
     return (
-        Table("blendshape", tuple(_BY_SHAPE.values()), _filled(by_shape)),
+        Table("blendshape", ("rise", "median", *list(_BY_SHAPE.values())[1:]), _filled(by_shape)),
         Table("emotion", labels, _filled(by_emotion)),
     )
 
@@ -76,7 +88,9 @@ def _filled(rows: Sequence[tuple[str, tuple[Cell, ...]]]) -> tuple[tuple[str, tu
 def _cell(row: Row | None) -> Cell:
     if row is None:
         return Cell()
-    return Cell(f"{row.mean:.2f}", "" if row.target is None else str(row.target), row.met)
+    if row.target is None or row.share is None:
+        return Cell(f"{row.mean:.2f}")
+    return Cell(f"{row.mean:.2f}", str(row.target), f"{row.share:.0%}", row.met)
 
 
 def write_scores(path: Path, scores: Sequence[PortraitScore]) -> None:
@@ -117,7 +131,13 @@ def write_scores(path: Path, scores: Sequence[PortraitScore]) -> None:
             temporary.write_text(json.dumps(document, indent=1, ensure_ascii=False), encoding="utf-8")
     elif suffix == ".md":
         with replacing(path) as temporary:
-            temporary.write_text("\n\n".join(_markdown(table) for table in tables(scores)) + "\n", encoding="utf-8")
+            rigged = sum(bool(score.figures) for score in scores)
+            head = (
+                f"Means over {rigged} of {len(scores)} portraits; in brackets the target, and how many portraits keep it "
+                "by themselves; bold where the mean misses it."
+            )
+            texts = [head, *map(_markdown, tables(scores))]
+            temporary.write_text("\n\n".join(texts) + "\n", encoding="utf-8")
     else:
         raise OutputError(f"cannot write {path}: scores are written as {', '.join(SUFFIXES)}")
 
@@ -152,6 +172,6 @@ def _markdown(table: Table) -> str:
         texts = []
         for cell in cells:
             value = f"**{cell.text}**" if cell.met is False else cell.text
-            texts.append(f"{value} ({cell.target})" if cell.target else value)
+            texts.append(f"{value} ({cell.target}: {cell.kept})" if cell.target else value)
         lines.append(f"| {name} | {' | '.join(texts)} |")
     return "\n".join(lines)
