@@ -133,8 +133,8 @@ def write_scores(path: Path, scores: Sequence[PortraitScore]) -> None:
         with replacing(path) as temporary:
             rigged = sum(bool(score.figures) for score in scores)
             head = (
-                f"Means over {rigged} of {len(scores)} portraits; in brackets the target, and how many portraits keep it "
-                "by themselves; bold where the mean misses it."
+                f"Means over {rigged} of {len(scores)} portraits; in brackets the target, and how many portraits keep "
+                "it by themselves; bold where the mean misses it."
             )
             texts = [head, *map(_markdown, tables(scores))]
             temporary.write_text("\n\n".join(texts) + "\n", encoding="utf-8")
