@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ import numpy as np
 from visavis.errors import ModelError
 from visavis.faces.crop import crop_face, to_input
 from visavis.reading.card import Calibration, ModelCard, load_card
-from visavis.reading.shape import SHAPE_FEATURES, shape_features
+from visavis.reading.shape import ShapeReading, load_shape, shape_features
 from visavis.types import Face, Float32, Image
 
 __all__ = ["DEFAULT_CARD", "TOLD", "AttributeReader", "default_attributes"]
@@ -48,7 +47,7 @@ class AttributeReader:
         self,
         card: ModelCard,
         session: Any,
-        shape: tuple[Float32, Float32] | None = None,
+        shape: ShapeReading | None = None,
         *,
         names: Sequence[str] | None = None,
     ) -> None:
@@ -83,15 +82,16 @@ class AttributeReader:
 
         path = card_path or DEFAULT_CARD
         card = load_card(path)
-        model = card.checked(path.parent)
+        model = card.verified(path.parent)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         # The arena would keep more memory than a network of this size needs.
         options.enable_cpu_mem_arena = False
+        options.enable_mem_pattern = False
         # Spinning threads would take the cores from the landmarker between two faces.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
-            session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+            session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime raises classes of its own native module
             raise ModelError(f"{card.file} cannot be opened by ONNX Runtime ({error}); export it again") from error
         taken, given = session.get_inputs()[0].shape, session.get_outputs()[0].shape
@@ -100,7 +100,9 @@ class AttributeReader:
                 f"{card.file} takes {taken} and gives {given}, where its card says pictures of {card.crop.size} pixels "
                 f"and {len(card.attributes)} attributes"
             )
-        shape = _shape_weights(card, path.parent) if card.shape_file else None
+        shape = None
+        if card.shape_file:
+            shape = load_shape(card.verified(path.parent, shape=True), attributes=len(card.attributes))
         return cls(card, session, shape, names=names)
 
     @property
@@ -131,7 +133,7 @@ class AttributeReader:
         if self._shape is None or self._together is None or shape is None:
             values = self._alone(logits, None)
         else:
-            values = self._together(logits, shape @ self._shape[0] + self._shape[1])
+            values = self._together(logits, self._shape(shape))
         told = {name: float(value) for name, value in zip(self._card.attributes, values, strict=True)}
         return {name: told[name] for name in self._names}
 
@@ -184,21 +186,6 @@ class _Scale:
         for column, line in self.points:
             values[..., column] = np.interp(values[..., column], line[:, 0], line[:, 1])
         return values
-
-
-def _shape_weights(card: ModelCard, folder: Path) -> tuple[Float32, Float32]:
-    """(SHAPE_FEATURES, A) weights and (A,) biases of a card's shape file."""
-    data = card.checked(folder, shape=True)
-    try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as file:
-            weights, bias = file["weights"].astype(np.float32), file["bias"].astype(np.float32)
-    except (OSError, KeyError, ValueError, EOFError) as error:
-        raise ModelError(f"{card.shape_file} holds no weights ({error}); export the model again") from error
-    if weights.shape != (SHAPE_FEATURES, len(card.attributes)) or bias.shape != (len(card.attributes),):
-        raise ModelError(
-            f"{card.shape_file} has weights of shape {weights.shape}, not as its card and this version say"
-        )
-    return weights, bias
 
 
 def default_attributes() -> AttributeReader | None:

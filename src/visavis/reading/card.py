@@ -62,7 +62,7 @@ class ModelCard:
         crop: how a face becomes its input, normalisation included.
         calibration: by attribute, of the picture alone.
         flip_average: the logits of the crop and of its mirror image are averaged, as they were when it was measured.
-        shape_file: name of a file of linear weights on `shape_features` beside the card, or empty.
+        shape_file: name of a file of weights on `shape_features` beside the card (see `ShapeReading`), or empty.
         shape_sha256: hash of that file.
         shape_calibration: by attribute, of picture and shape together; empty where there is no such file.
         data: what it was trained on.
@@ -97,24 +97,24 @@ class ModelCard:
             if Path(name).name != name:
                 raise ModelError(f"a card's file must lie beside it, not at {name!r}")
 
-    def checked(self, folder: Path, *, shape: bool = False) -> bytes:
-        """The bytes of the model file, or of the shape file, beside the card, if they are those that it describes.
+    def verified(self, folder: Path, *, shape: bool = False) -> Path:
+        """The path of the model file, or of the shape file, beside the card, if it is the one that it describes.
 
         Raises:
             ModelError: the file is missing, or has another hash.
         """
         path, expected = (folder / self.shape_file, self.shape_sha256) if shape else (folder / self.file, self.sha256)
         try:
-            data = path.read_bytes()
+            with path.open("rb") as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
             raise ModelError(f"{path} cannot be read ({error}); it must lie beside its card") from error
-        found = hashlib.sha256(data).hexdigest()
         if found != expected:
             raise ModelError(
                 f"{path} has sha256 {found[:12]}..., where its card says {expected[:12]}...; "
                 "the file is damaged or another model's: install or export it again"
             )
-        return data
+        return path
 
 
 def load_card(path: Path) -> ModelCard:

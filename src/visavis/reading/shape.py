@@ -5,13 +5,16 @@ What a picture of 160 pixels tells badly, how full the lips and how narrow the e
 
 from __future__ import annotations
 
+from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Final
 
 import numpy as np
 
+from visavis.errors import ModelError
 from visavis.types import Face, Float32
 
-__all__ = ["SHAPE_FEATURES", "shape_features"]
+__all__ = ["SHAPE_FEATURES", "ShapeReading", "load_shape", "shape_features"]
 
 _POINTS: Final = 478
 _BLENDSHAPES: Final = 52
@@ -41,3 +44,43 @@ def shape_features(face: Face) -> Float32 | None:
     frontal = points @ (turn / size) / spread * _SCALE  # (478, 3) @ R is R^T applied to each point
     weights = face.blendshapes.astype(np.float64)
     return np.concatenate([frontal.ravel(), weights, np.log(weights + 0.01)]).astype(np.float32)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ShapeReading:
+    """Logits from shapes, through one hidden layer with ReLU.
+
+    Attributes:
+        hidden_weights: (SHAPE_FEATURES, H) float32.
+        hidden_bias: (H,) float32.
+        weights: (H, A) float32.
+        bias: (A,) float32.
+    """
+
+    hidden_weights: Float32
+    hidden_bias: Float32
+    weights: Float32
+    bias: Float32
+
+    def __call__(self, shapes: Float32) -> Float32:
+        """(..., SHAPE_FEATURES) -> (..., A) logits; nan where a shape is."""
+        hidden = np.maximum(shapes @ self.hidden_weights + self.hidden_bias, 0.0)
+        return np.asarray(hidden @ self.weights + self.bias, np.float32)
+
+
+def load_shape(path: Path, *, attributes: int) -> ShapeReading:
+    """Read weights that `visavis lab export` wrote.
+
+    Raises:
+        ModelError: the file is damaged, or is not of so many attributes or of this version's features.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            reading = ShapeReading(*(file[entry.name].astype(np.float32) for entry in fields(ShapeReading)))
+    except (OSError, KeyError, ValueError, EOFError) as error:
+        raise ModelError(f"{path} holds no weights ({error}); export the model again") from error
+    width = len(reading.hidden_bias)
+    found = (reading.hidden_weights.shape, reading.weights.shape, reading.bias.shape)
+    if found != ((SHAPE_FEATURES, width), (width, attributes), (attributes,)):
+        raise ModelError(f"{path} has weights of shape {found}, not as its card and this version say")
+    return reading
