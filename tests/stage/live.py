@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from tests.stage.stand_ins import SteadyFeed, ToldFinder, make_pipeline, smiling_face
+from tests.stage.stand_ins import SteadyFeed, ToldFinder, ToldReader, make_pipeline, smiling_face
 from visavis.portrait.presence import Presence
 from visavis.stage.browser import BrowserCamera, BrowserFeed
 from visavis.stage.feeds import Feed
@@ -39,6 +39,7 @@ class Stage:
         *,
         rig: RigFiles | None = None,
         finder: FaceFinder | None = None,
+        reader: ToldReader | None = None,
         kind: SourceKind = "script",
         label: str = "scripted",
         fallback: bool = False,
@@ -48,6 +49,7 @@ class Stage:
     ) -> None:
         self.rig = rig or gradient_painting()
         self.finder = finder or ToldFinder((smiling_face(),))
+        self.reader = reader
         self.camera = BrowserCamera() if kind == "browser" else None
         self.state = StageState(kind, label, mode, self.rig.digest, fallback=fallback)
         self._open_feed = open_feed or self._default_feed
@@ -65,7 +67,7 @@ class Stage:
     def start(self) -> None:
         self.hub = Hub()
         self.state = replace(self.state, rig=self.rig.digest)
-        pipeline = make_pipeline(self.finder, mode=self.mode, presence=self.presence)
+        pipeline = make_pipeline(self.finder, mode=self.mode, reader=self.reader, presence=self.presence)
         self.loop = Loop(self._open_feed, pipeline, publish=self.hub.publish, state=self.state)
         app = build_app(self.hub, self.rig, loop=self.loop, camera=self.camera)
         listener = self._listener()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from visavis.portrait.answer import Answerer
 from visavis.portrait.presence import Presence
 from visavis.stage.pipeline import FaceFinder, Pipeline
 from visavis.stage.protocol import StageState
-from visavis.types import EMOTIONS, Emotion, Expression, Face, Frame, Image, Reading, Snapshot
+from visavis.types import EMOTIONS, Emotion, Expression, Face, Frame, Image, Reading, Reason, Snapshot
 
 PRESETS = {
     "neutral": Expression(),
@@ -74,8 +74,9 @@ class BiggestLeads:
 class ToldReader:
     """Reads joy in proportion to the smile; or no emotion at all."""
 
-    def __init__(self, *, with_emotion: bool = True) -> None:
+    def __init__(self, *, with_emotion: bool = True, attributes: Mapping[str, float] | None = None) -> None:
         self.with_emotion = with_emotion
+        self.attributes = attributes
         self.forgotten = 0
 
     def read(self, face: Face, image: Image, time_s: float) -> Reading:
@@ -83,7 +84,8 @@ class ToldReader:
         expression = Expression(face.blendshapes)
         joy = expression["mouthSmileLeft"]
         emotion = Emotion.from_mapping({"joy": joy, "neutral": 1 - joy}) if self.with_emotion else None
-        return Reading(face, expression, emotion)
+        reasons = (Reason("smiling", joy, 3.0),) if emotion else ()
+        return Reading(face, expression, emotion, self.attributes, reasons)
 
     def forget(self) -> None:
         self.forgotten += 1

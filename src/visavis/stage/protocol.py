@@ -73,15 +73,13 @@ def encode_state(snapshot: Snapshot, state: StageState, *, number: int) -> str:
 
 
 def _reading(emotion: Emotion, reasons: tuple[Reason, ...]) -> dict[str, object]:
-    told: dict[str, object] = {
+    return {
         "p": [round(value, 3) for value in emotion.probabilities.tolist()],
         "intensity": round(emotion.intensity, 3),
         "valence": round(emotion.valence, 3),
         "arousal": round(emotion.arousal, 3),
+        "why": in_words(emotion, reasons),
     }
-    if reasons:
-        told["why"] = in_words(emotion, reasons)
-    return told
 
 
 def _expression(expression: Expression) -> dict[str, object]:

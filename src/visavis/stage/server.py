@@ -110,6 +110,9 @@ def build_app(
     async def page(request: Request) -> Response:
         return HTMLResponse(text, headers=_REVALIDATE)
 
+    async def operator_page(request: Request) -> Response:
+        return HTMLResponse((web / "operator.html").read_text(encoding="utf-8"), headers=_REVALIDATE)
+
     async def rig_index(request: Request) -> Response:
         return RedirectResponse(
             f"/rig/{rig.digest}/manifest.json", status_code=307, headers={"Cache-Control": "no-store"}
@@ -128,6 +131,7 @@ def build_app(
             "uptime_s": round(clock() - started, 1),
             "pages": hub.listeners,
             "messages": hub.newest[0],
+            "preview": preview is not None,
         }
         if loop is not None:
             state = loop.state
@@ -171,6 +175,7 @@ def build_app(
 
     routes: list[BaseRoute] = [
         Route("/", page),
+        Route("/operator", operator_page),
         Route("/rig/", rig_index),
         Route("/rig/{digest}/{name}", rig_file),
         Route("/health", health),

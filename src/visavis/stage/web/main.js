@@ -138,10 +138,12 @@ function receive(data) {
 }
 
 function figures() {
-  const { n, people, mode, emotion, attract } = message;
+  const { n, people, mode, emotion, reading, attributes, attract } = message;
+  const told = Object.entries(attributes ?? {}).map(([name, value]) => `${name.replaceAll("_", " ")} ${value.toFixed(2)}`);
   byId("figures").textContent =
     `message ${n}   ${(1 / playout.interval).toFixed(1)} /s   played ${(playout.delay * 1000).toFixed(0)} ms late\n`
-    + `drawn ${frames}   people ${people}   mode ${mode}   emotion ${emotion ?? "–"}${attract ? "   alone" : ""}`;
+    + `drawn ${frames}   people ${people}   mode ${mode}   emotion ${emotion ?? "–"}${attract ? "   alone" : ""}\n`
+    + (reading ? `${reading.why ?? ""}   intensity ${reading.intensity.toFixed(2)}\n` : "") + told.join("   ");
 }
 
 // --- hands -----------------------------------------------------------------------------------------------------------
