@@ -7,10 +7,13 @@ import itertools
 import numpy as np
 import pytest
 
+from visavis.portrait.answer import Answerer
+from visavis.portrait.gallery import OpenPortrait
 from visavis.portrait.life import CHAPTER_S, Life, Signs, animate
 from visavis.portrait.passage import emotion_passage
 from visavis.portrait.presence import Lived, Presence
 from visavis.portrait.presets import emotion_presets
+from visavis.portrait.render import MeshRenderer
 from visavis.types import EMOTIONS, Emotion, Expression, Face, Reading
 
 RATE = 100.0
@@ -142,6 +145,8 @@ def test_a_blink_closes_whatever_the_face_does_and_moods_are_for_the_lonely() ->
     alone = animate(smile, shut, solitude=1.0, moods=PRESETS)
     assert alone["mouthSmileRight"] == pytest.approx(0.25 * PRESETS["joy"]["mouthSmileRight"], abs=1e-6)
     np.testing.assert_allclose(alone.gaze, (0.6, 0.2), atol=1e-6)
+    wide = animate(Expression.from_mapping({"eyeWideLeft": 0.6}), shut)
+    assert wide["eyeBlinkLeft"] == wide["eyeBlinkRight"] == 0
     mirrored = animate(smile, shut, mirrored=1.0)
     assert mirrored["eyeBlinkLeft"] == 0
     np.testing.assert_allclose(mirrored.gaze, smile.gaze)
@@ -221,3 +226,18 @@ def test_a_film_of_a_life_starts_at_the_painting_and_keeps_its_length() -> None:
 def test_moods_are_emotions() -> None:
     for index in range(10):
         assert {label for label, _ in Life(seed=1).chapter(index).mood_names} <= set(EMOTIONS)
+
+
+def test_no_answer_jumps_from_one_frame_to_the_next(madonna: OpenPortrait) -> None:
+    """At 30 frames a second, alive, the mean change inside the face stays below 12 of 255, however sudden it is."""
+    renderer, rig = MeshRenderer(madonna.rig), madonna.rig
+    (x0, y0), (x1, y1) = rig.landmarks.min(axis=0).astype(int), rig.landmarks.max(axis=0).astype(int)
+    for label in ("surprise", "joy", "fear"):
+        answerer, presence = Answerer(PRESETS), Presence(Life(seed=2))
+        seen = Reading(FACE, Expression(), Emotion.from_mapping({label: 1.0}))
+        faces = [
+            renderer.render(presence.step(answerer.step(seen, 1 / 30, look=(0.4, 0.1)), seen, 1 / 30))[y0:y1, x0:x1]
+            for _ in range(15)
+        ]
+        jumps = [float(np.abs(after.astype(np.int16) - before).mean()) for before, after in itertools.pairwise(faces)]
+        assert 0.2 < max(jumps) < 12, (label, jumps)

@@ -77,6 +77,7 @@ _MOODS: Final = (("joy", 0.28), ("sadness", 0.22), ("surprise", 0.14), ("joy", 0
 _MOOD_ONSET_S: Final = 0.9
 _MOOD_OFFSET_S: Final = 1.8
 
+_WIDE: Final = [BLENDSHAPE_INDEX["eyeWideLeft"], BLENDSHAPE_INDEX["eyeWideRight"]]
 _BLINKS: Final = [BLENDSHAPE_INDEX["eyeBlinkLeft"], BLENDSHAPE_INDEX["eyeBlinkRight"]]
 
 
@@ -170,7 +171,8 @@ def animate(
     weights: Float32 = expression.weights
     if moods is not None and signs.mood_strength > 0:
         weights = weights + moods[signs.mood].weights * np.float32(signs.mood_strength * solitude)
-    lids = signs.lids * own
+    # Who is astonished does not blink: eyes that are opened wide stay open, and shut ones open.
+    lids = signs.lids * own * float(np.clip(1 - 2 * weights[_WIDE].max(), 0, 1))
     if lids > 0:
         weights = weights.copy()
         weights[_BLINKS] = np.maximum(weights[_BLINKS], lids)
