@@ -15,7 +15,7 @@ from PIL import Image as Pillow
 from PIL import ImageOps, UnidentifiedImageError
 
 from visavis.errors import InputError, OutputError
-from visavis.files import replacing
+from visavis.files import check_writable, replacing
 from visavis.types import Image
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "MAX_SIDE",
     "TRANSPARENT_SUFFIXES",
     "WRITABLE_SUFFIXES",
+    "check_picture_writable",
     "read_alpha",
     "read_image",
     "resize",
@@ -122,9 +123,7 @@ def write_image(path: str | os.PathLike[str], image: Image) -> None:
         ValueError: `image` has another shape or dtype.
     """
     target = Path(path)
-    file_format = _FORMATS.get(target.suffix.lower())
-    if file_format is None:
-        raise OutputError(f"cannot write {target}: pictures are written as {', '.join(sorted(_FORMATS))}")
+    file_format = _format_of(target)
     channels = (3, 4) if target.suffix.lower() in TRANSPARENT_SUFFIXES else (3,)
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] not in channels or image.size == 0:
         raise ValueError(
@@ -138,6 +137,23 @@ def write_image(path: str | os.PathLike[str], image: Image) -> None:
         options = {"quality": 93}
     with replacing(target) as temporary:
         Pillow.fromarray(np.ascontiguousarray(image)).save(temporary, format=file_format, **options)
+
+
+def check_picture_writable(path: str | os.PathLike[str]) -> None:
+    """Find out, before long work, whether `write_image` could write to `path`; folders that are missing are made.
+
+    Raises:
+        OutputError: as `write_image`.
+    """
+    _format_of(Path(path))
+    check_writable(path)
+
+
+def _format_of(target: Path) -> str:
+    file_format = _FORMATS.get(target.suffix.lower())
+    if file_format is None:
+        raise OutputError(f"cannot write {target}: pictures are written as {', '.join(sorted(_FORMATS))}")
+    return file_format
 
 
 def resize(

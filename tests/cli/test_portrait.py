@@ -338,6 +338,21 @@ def test_a_sheet_has_a_row_for_each_portrait_and_names_the_failures(
     assert not (tmp_path / "none.png").exists()
 
 
+@pytest.mark.parametrize(
+    "arguments", [["check", MADONNA, "--draw"], ["check", MADONNA, "--crop"], ["sheet", MADONNA, "--out"]], ids=" ".join
+)
+def test_drawings_that_cannot_be_written_are_told_before_any_work(
+    tmp_path: Path, arguments: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nothing_is_rigged(monkeypatch)
+    monkeypatch.setattr("visavis.portrait.gallery.find_sitter_of", None)
+    assert main(["portrait", *arguments, str(tmp_path / "a.pdf")]) == 5
+    assert "pictures are written as" in one_line(capsys)
+    (tmp_path / "file").touch()
+    assert main(["portrait", *arguments, str(tmp_path / "file" / "a.png")]) == 5
+    assert "cannot write" in one_line(capsys)
+
+
 def test_emotions_and_blends_are_parsed() -> None:
     assert parse_emotion(" joy = 0.5 ")["mouthSmileLeft"] == emotion_preset("joy", 0.5)["mouthSmileLeft"]
     assert parse_blend("jawOpen=0.3, eyeBlink=1,")["eyeBlinkRight"] == 1

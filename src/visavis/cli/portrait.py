@@ -104,11 +104,14 @@ def check(
 ) -> None:
     """Check whether a portrait can be rigged, and how well; a refusal gives its reason and exit code 2."""
     from visavis.assets import AssetStore
-    from visavis.images import write_image
+    from visavis.images import check_picture_writable, write_image
     from visavis.portrait.check import check_rig, draw_rig, head_crop, too_small
     from visavis.portrait.gallery import find_sitter_of
     from visavis.portrait.rig import make_rig
 
+    for path in (draw, crop):
+        if path is not None:
+            check_picture_writable(path)
     image, sitter = find_sitter_of(name, assets=AssetStore(), face=face)
     if crop is not None:
         write_image(crop, head_crop(image, sitter))
@@ -151,13 +154,14 @@ def sheet(
 ) -> None:
     """Lay portraits (rows) and their expressions (columns) out on one picture, to look at."""
     from visavis.assets import AssetStore
-    from visavis.images import write_image
+    from visavis.images import check_picture_writable, write_image
     from visavis.portrait.gallery import Gallery, open_portrait
     from visavis.portrait.sheet import contact_sheet
     from visavis.types import EMOTIONS
 
     labels = emotions.split(",") if emotions else list(EMOTIONS)
     columns = {label.strip(): parse_emotion(label.strip()) for label in labels}
+    check_picture_writable(out)
     assets = AssetStore()
     chosen = names or [portrait.name for portrait in Gallery(assets).entries() if portrait.path is not None]
     rows: list[tuple[str, list[Image]]] = []
