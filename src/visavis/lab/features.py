@@ -52,8 +52,7 @@ class CutNetwork:
 
 def can_cache(recipe: Recipe, network: Network) -> bool:
     """Whether there are features that stay the same from epoch to epoch: something is frozen and nothing augmented."""
-    augmented = any(getattr(recipe.augment, name) for name in recipe.augment.__slots__)
-    if augmented or recipe.flip_average or recipe.train.head_epochs:
+    if recipe.augment.active or recipe.flip_average or recipe.train.head_epochs:
         return False
     return any(layer.weights for layer in _stem(network))
 

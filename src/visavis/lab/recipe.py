@@ -217,6 +217,11 @@ class AugmentRecipe:
         for entry in fields(self):
             _between(f"augment.{entry.name}", getattr(self, entry.name), 0, 45 if entry.name == "rotate" else 1)
 
+    @property
+    def active(self) -> bool:
+        """Whether anything is changed at all."""
+        return any(getattr(self, entry.name) for entry in fields(self))
+
 
 @dataclass(frozen=True, slots=True)
 class EmotionRecipe:

@@ -102,6 +102,8 @@ def material(
     )
     size = recipe.model.resolution
     exact = open_store(dataset, face_cut(found.keypoints, size=size), folder=cache, progress=progress)
+    if not recipe.augment.active:
+        return Material(dataset, exact, exact, found.shapes)  # nothing looks beyond the live crop
     wide = face_cut(found.keypoints, size=size, grown=recipe.data.grown)
     return Material(dataset, open_store(dataset, wide, folder=cache, progress=progress), exact, found.shapes)
 
