@@ -112,3 +112,11 @@ def test_a_face_at_the_edge_of_the_picture_is_rigged(madonna: OpenPortrait) -> N
     assert box[1] >= 0
     assert box[2] <= cut.shape[1]
     assert box[3] <= cut.shape[0]
+
+
+def test_beyond_its_corners_an_eye_is_shut(madonna: OpenPortrait) -> None:
+    for eye in madonna.rig.eyes:
+        along = np.linspace(-0.25, 1.25, len(eye.upper))
+        beyond = (along < -0.06) | (along > 1.06)
+        np.testing.assert_allclose(eye.upper[beyond], eye.lower[beyond], atol=1e-4)
+        assert (eye.lower >= eye.upper - 1e-4).all()

@@ -25,6 +25,11 @@ Array = NDArray[np.float64]
 CURVE_SAMPLES: Final = 65
 #: How far the curves go beyond the corners, in eye widths.
 CURVE_MARGIN: Final = 0.25
+#: Greatest distance of the lids of an eye at rest that looks straight ahead, in eye widths.
+_RESTING_APERTURE: Final = 0.30
+#: How much further a wide eye opens where the painted lids are lowered, for each share of the aperture that they hide,
+#: and how far it looks up from there, in units of full gaze.
+_LIFT: Final = 1.5
 #: How far the iris turns at full gaze, in eye widths: to the side, and up or down.
 _GAZE_REACH: Final = (0.17, 0.10)
 
@@ -100,7 +105,9 @@ def make_eye(image: Image, points: Array, side: str, basis: Basis, rotation: Arr
     upper, lower = (_curve(side_points, origin, axis, down, u) for side_points in (upper_points, lower_points))
     # The landmarks of narrow eyes may cross; a lid is never beneath the other.
     middle = (upper + lower) / 2
-    upper, lower = np.minimum(upper, middle), np.maximum(lower, middle)
+    # Beyond its corners an eye is shut, though the landmarks of an eye seen from the side may leave it ajar.
+    gap = np.maximum(lower - upper, 0) * np.clip(1 + np.minimum(u, width - u) / (0.06 * width), 0, 1)
+    upper, lower = middle - gap / 2, middle + gap / 2
     brow = _curve(points[list(BROWS[side][0])], origin, axis, down, u)
     # The skin stretches over most of the way to the brow, but never over the painted brow itself.
     above = np.minimum(upper - 0.12 * width, upper + 0.75 * (brow - upper))
@@ -112,6 +119,11 @@ def make_eye(image: Image, points: Array, side: str, basis: Basis, rotation: Arr
     facing = float((basis.normals[[*EYES[side][0], *EYES[side][1]]] @ rotation[2]).mean())
     seen = float(np.clip((facing - 0.25) / 0.35, 0, 1))
     upper_squint, lower_squint, gaze = upper_squint * seen, lower_squint * seen, gaze * seen
+    # Who looks down and is startled looks up: lowered lids rise all the way, and the iris after them.
+    hidden = float(np.clip(1 - aperture / (_RESTING_APERTURE * width), 0, 0.8))
+    wide = BLENDSHAPE_INDEX[f"eyeWide{side}"]
+    upper_squint[wide] *= 1 + _LIFT * hidden
+    gaze[wide, 1] += _LIFT * hidden * seen
     centre = points[IRISES[side][0]]
     radius = float(np.linalg.norm(points[list(IRISES[side][1:])] - centre, axis=1).mean())
     rim = origin + u[:, None, None] * axis + np.stack([above, below], axis=1)[:, :, None] * down
@@ -135,7 +147,7 @@ def make_eye(image: Image, points: Array, side: str, basis: Basis, rotation: Arr
         above=above.astype(np.float32),
         below=below.astype(np.float32),
         aperture=aperture,
-        open_aperture=max(aperture, 0.30 * width),
+        open_aperture=max(aperture, _RESTING_APERTURE * width),
         upper_squint=upper_squint,
         lower_squint=lower_squint,
         blink=blink,
