@@ -16,7 +16,7 @@ __all__ = ["Row", "Target", "summarise", "target_of"]
 
 #: Blendshapes of which the landmarker must see at least so much of what is asked; the second group is harder to see.
 _STRONG: Final = ("mouthSmile", "jawOpen", "browInnerUp", "browOuterUp", "eyeBlink", "mouthPucker")
-#: What the landmarker cannot report: over sixteen videos of living faces no sneer ever scored above 0.
+#: What the landmarker cannot report: over sixteen videos of living faces no sneer ever scored above .001.
 _BLIND: Final = ("noseSneer",)
 _READ: Final = {"joy": 0.90, "surprise": 0.90, "sadness": 0.80, "anger": 0.60}
 _READ_MEAN: Final = 0.80
