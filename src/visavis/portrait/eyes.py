@@ -29,7 +29,7 @@ CURVE_MARGIN: Final = 0.25
 _RESTING_APERTURE: Final = 0.30
 #: How much further a wide eye opens where the painted lids are lowered, for each share of the aperture that they hide,
 #: and how far it looks up from there, in units of full gaze.
-_LIFT: Final = 1.5
+_LIFT: Final = 2.2
 #: How far the iris turns at full gaze, in eye widths: to the side, and up or down.
 _GAZE_REACH: Final = (0.17, 0.10)
 
