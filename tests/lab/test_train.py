@@ -160,6 +160,15 @@ def test_a_network_is_cut_where_it_starts_to_learn() -> None:
     frozen = features.cut_network(models.report_vgg19(32, weights=None, frozen=22))
     with torch.inference_mode():
         assert frozen.stem(pictures).shape == (3, 512)
+    lite = models.efficientnet_lite0(32, attributes=3, head="flatten", hidden=(4,), frozen=True)
+    lite_cut = features.cut_network(lite)
+    with torch.inference_mode():
+        whole = lite.model(lite.normalise(pictures), training=False)
+        parts = lite_cut.rest.model(lite_cut.stem(lite.normalise(pictures)), training=False)
+    assert float((whole - parts).abs().max()) < 1e-5
+    with torch.no_grad():  # running averages are part of what features depend on
+        next(t for name, t in models.named_state(lite.model).items() if "running_var" in name).mul_(1.5)
+    assert features.cut_network(lite).weights != lite_cut.weights
     with pytest.raises(ConfigError, match="no features to keep"):
         features.cut_network(models.report_vgg19(32, weights=None, frozen=0))
 
