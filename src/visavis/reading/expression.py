@@ -13,8 +13,12 @@ __all__ = ["MAX_SWAY_DEGREES", "head_angles", "to_expression"]
 #: Heads turn further than a painting can follow, and pose grows unsure towards the profile.
 MAX_SWAY_DEGREES: Final = 30.0
 
-_LOOKS_LEFT: Final = (("eyeLookOutLeft", "eyeLookInLeft"), ("eyeLookInRight", "eyeLookOutRight"))
-_LOOKS_UP: Final = (("eyeLookUpLeft", "eyeLookDownLeft"), ("eyeLookUpRight", "eyeLookDownRight"))
+#: Takes the 52 weights to the gaze: left less right, and up less down, each the mean of both eyes.
+_GAZE: Final = np.zeros((2, len(BLENDSHAPES)), np.float32)
+_GAZE[0, [BLENDSHAPE_INDEX["eyeLookOutLeft"], BLENDSHAPE_INDEX["eyeLookInRight"]]] = 0.5
+_GAZE[0, [BLENDSHAPE_INDEX["eyeLookInLeft"], BLENDSHAPE_INDEX["eyeLookOutRight"]]] = -0.5
+_GAZE[1, [BLENDSHAPE_INDEX["eyeLookUpLeft"], BLENDSHAPE_INDEX["eyeLookUpRight"]]] = 0.5
+_GAZE[1, [BLENDSHAPE_INDEX["eyeLookDownLeft"], BLENDSHAPE_INDEX["eyeLookDownRight"]]] = -0.5
 _EYE_LOOKS: Final = [index for index, name in enumerate(BLENDSHAPES) if name.startswith("eyeLook")]
 
 
@@ -36,11 +40,11 @@ def to_expression(face: Face) -> Expression:
         raise ValueError("an expression can only be read from a face with blendshapes; find it with a Landmarker")
     weights = np.clip(face.blendshapes, 0, 1).astype(np.float32)
     weights[BLENDSHAPE_INDEX["_neutral"]] = 0  # tells how neutral the face is, and moves nothing
-    gaze = [_difference(weights, pairs) for pairs in (_LOOKS_LEFT, _LOOKS_UP)]
+    gaze = np.clip(_GAZE @ weights, -1, 1)
     weights[_EYE_LOOKS] = 0
     angles = (0.0, 0.0, 0.0) if face.pose is None else head_angles(face.pose)
     sway = np.clip(np.array(angles, np.float32), -MAX_SWAY_DEGREES, MAX_SWAY_DEGREES)
-    return Expression(weights, np.clip(np.array(gaze, np.float32), -1, 1), sway)
+    return Expression(weights, gaze, sway)
 
 
 def head_angles(pose: Float32) -> tuple[float, float, float]:
@@ -63,11 +67,3 @@ def head_angles(pose: Float32) -> tuple[float, float, float]:
     roll = np.arctan2(up @ level_right, up @ level_up)
     yaw_deg, pitch_deg, roll_deg = np.degrees([yaw, pitch, roll])
     return float(yaw_deg), float(pitch_deg), float(roll_deg)
-
-
-def _difference(weights: Float32, pairs: tuple[tuple[str, str], tuple[str, str]]) -> float:
-    towards, away = zip(*pairs, strict=True)
-    return float(
-        np.mean([weights[BLENDSHAPE_INDEX[name]] for name in towards])
-        - np.mean([weights[BLENDSHAPE_INDEX[name]] for name in away])
-    )

@@ -110,7 +110,10 @@ class EmotionTable:
     curve: float
     calibration: EmotionCalibration = field(default_factory=EmotionCalibration)
     reach: Mapping[str, float] = field(default_factory=dict)
+    _attributes: bool = field(init=False, repr=False)
+    _mean: Float32 = field(init=False, repr=False)
     _weights: Float32 = field(init=False, repr=False)
+    _speaking: Float32 = field(init=False, repr=False)
     _bias: Float32 = field(init=False, repr=False)
     _reach: Float32 = field(init=False, repr=False)
     _rest: Float32 = field(init=False, repr=False)
@@ -131,9 +134,16 @@ class EmotionTable:
             raise ConfigError(f"[reach] takes numbers above 0 for {', '.join(EMOTIONS[1:])}, not {dict(self.reach)}")
         strongest = np.maximum(np.maximum(weights, 0).sum(axis=1), 1e-6)
         reach = [self.reach.get(label, float(strongest[row])) for row, label in enumerate(EMOTIONS)]
+        mean = np.zeros((len(codes), len(BLENDSHAPE_INDEX)), np.float32)
+        for row, sign in enumerate(self.signs.values()):
+            for name in sign.blendshapes:
+                mean[row, BLENDSHAPE_INDEX[name]] = 1 / len(sign.blendshapes)
         rest = np.array([sign.rest for sign in self.signs.values()], np.float32)
-        tables = {
+        tables: dict[str, Any] = {
+            "_attributes": any(sign.attribute for sign in self.signs.values()),
+            "_mean": mean,
             "_weights": weights,
+            "_speaking": np.maximum(weights, 0),
             "_bias": np.array([0.0, *(-self.doubt[label] for label in EMOTIONS[1:])], np.float32),
             "_reach": np.array(reach, np.float32),
             "_rest": rest,
@@ -142,36 +152,44 @@ class EmotionTable:
         for name, value in tables.items():
             object.__setattr__(self, name, value)
 
-    def strengths(
-        self, blendshapes: Float32 | None = None, attributes: Mapping[str, float] | None = None
-    ) -> dict[str, float]:
-        """The strength in [0, 1] of every sign, by code, without the curve.
+    def shown(self, blendshapes: Float32 | None = None, attributes: Mapping[str, float] | None = None) -> Float32:
+        """(signs,) float32: the strength in [0, 1] of every sign in the order of `signs`, without the curve.
 
         Raises:
             ValueError: the face was not measured for what a sign needs.
         """
-        measured = [sign.measure(blendshapes, attributes) for sign in self.signs.values()]
-        shown = np.clip((np.array(measured, np.float32) - self._rest) / self._span, 0, 1)
-        return {code: float(value) for code, value in zip(self.signs, shown, strict=True)}
+        if self._attributes:
+            measured = np.array([sign.measure(blendshapes, attributes) for sign in self.signs.values()], np.float32)
+        elif blendshapes is None:
+            raise ValueError("this table reads blendshapes, which the face lacks; find it with a Landmarker")
+        else:
+            measured = self._mean @ blendshapes
+        return np.asarray(np.clip((measured - self._rest) / self._span, 0, 1), np.float32)
 
-    def evidence(self, strengths: Mapping[str, float]) -> Float32:
+    def strengths(
+        self, blendshapes: Float32 | None = None, attributes: Mapping[str, float] | None = None
+    ) -> dict[str, float]:
+        """`shown`, by code."""
+        return {code: float(value) for code, value in zip(self.signs, self.shown(blendshapes, attributes), strict=True)}
+
+    def evidence(self, shown: Float32 | Mapping[str, float]) -> Float32:
         """(7,) float32, in the order of `EMOTIONS`: each emotion's evidence less its doubt; 0 for `neutral`."""
-        shown = np.array([strengths[code] for code in self.signs], np.float32) ** np.float32(self.curve)
-        return np.asarray(self._weights @ shown + self._bias, np.float32)
+        return np.asarray(self._weights @ self._in_order(shown) ** np.float32(self.curve) + self._bias, np.float32)
 
-    def contributions(self, strengths: Mapping[str, float], label: str) -> dict[str, float]:
+    def contributions(self, shown: Float32 | Mapping[str, float], label: str) -> dict[str, float]:
         """What each sign adds to the evidence for one emotion, by code; empty for `neutral`."""
         row = self._weights[EMOTIONS.index(label)]
-        return {
-            code: float(weight) * strengths[code] ** self.curve
-            for code, weight in zip(self.signs, row, strict=True)
-            if weight
-        }
+        parts = row * self._in_order(shown) ** np.float32(self.curve)
+        return {code: float(part) for code, weight, part in zip(self.signs, row, parts, strict=True) if weight}
 
-    def extents(self, strengths: Mapping[str, float]) -> Float32:
+    def extents(self, shown: Float32 | Mapping[str, float]) -> Float32:
         """(7,) float32 in [0, 1]: how far the face goes in showing each emotion; 0 for `neutral`."""
-        shown = np.array([strengths[code] for code in self.signs], np.float32)
-        return np.asarray(np.clip(np.maximum(self._weights, 0) @ shown / self._reach, 0, 1), np.float32)
+        return np.asarray(np.clip(self._speaking @ self._in_order(shown) / self._reach, 0, 1), np.float32)
+
+    def _in_order(self, shown: Float32 | Mapping[str, float]) -> Float32:
+        if isinstance(shown, Mapping):
+            return np.array([shown[code] for code in self.signs], np.float32)
+        return shown
 
 
 _KEYS: Final = {"curve", "doubt", "signs", "rules", "calibration", "reach"}

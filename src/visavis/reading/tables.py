@@ -51,11 +51,11 @@ class TableReader:
 
     def read(self, face: Face, *, image: Image | None = None, attributes: Mapping[str, float] | None = None) -> Emotion:
         """See `EmotionReader.read`; no picture is looked at."""
-        strengths = self.table.strengths(face.blendshapes, attributes)
-        calibration = self.table.calibration
-        evidence = self.table.evidence(strengths)
+        table, calibration = self.table, self.table.calibration
+        shown = table.shown(face.blendshapes, attributes)
+        evidence = table.evidence(shown)
         shares = calibration.probabilities(evidence)[1:]
-        extent = float(shares @ self.table.extents(strengths)[1:] / max(float(shares.sum()), 1e-9))
+        extent = float(shares @ table.extents(shown)[1:] / max(float(shares.sum()), 1e-9))
         return calibration.emotion(evidence, extent=min(max(extent, 0.0), 1.0))
 
     def explain(
@@ -67,10 +67,14 @@ class TableReader:
         label: str | None = None,
     ) -> tuple[Reason, ...]:
         """See `EmotionReader.explain`: the table's signs in its own words; none speaks for `neutral`."""
-        strengths = self.table.strengths(face.blendshapes, attributes)
+        table = self.table
+        shown = table.shown(face.blendshapes, attributes)
         if label is None:
-            label = EMOTIONS[int(np.argmax(self.table.calibration.probabilities(self.table.evidence(strengths))))]
-        parts = self.table.contributions(strengths, label)
-        temperature = self.table.calibration.temperature
-        reasons = [Reason(self.table.signs[code].title, strengths[code], w / temperature) for code, w in parts.items()]
-        return tuple(sorted((reason for reason in reasons if reason.weight), key=lambda reason: -abs(reason.weight)))
+            label = EMOTIONS[int(np.argmax(table.calibration.probabilities(table.evidence(shown))))]
+        values = dict(zip(table.signs, shown.tolist(), strict=True))
+        parts = table.contributions(shown, label).items()
+        weightiest = sorted((part for part in parts if part[1]), key=lambda part: -abs(part[1]))
+        return tuple(
+            Reason(table.signs[code].title, values[code], part / table.calibration.temperature)
+            for code, part in weightiest
+        )
