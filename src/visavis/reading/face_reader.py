@@ -224,11 +224,16 @@ class FaceReader:
         if reader is None or emotion is None:
             return ()
         label = emotion.dominant
-        if memory is None or self._sparing is None or "pixels" not in reader.needs:
+        if memory is None or self._sparing is None:
             return reader.explain(face, image=image, attributes=attributes, label=label)
-        if self._is_due(memory.reasons_at, self._sparing.reasons_s, time_s):
+        if "pixels" in reader.needs:
+            due = self._is_due(memory.reasons_at, self._sparing.reasons_s, time_s)
+        else:
+            last_s = memory.reasons_at.time_s
+            due = memory.reasons_for != label or last_s is None or not 0 <= time_s - last_s < self._sparing.emotion_s
+        if due:
             memory.reasons = reader.explain(face, image=image, attributes=attributes, label=label)
-            memory.reasons_for = label
+            memory.reasons_for, memory.reasons_at.time_s = label, time_s
         return memory.reasons if memory.reasons_for == label else ()
 
     def _is_due(self, last: _Last, every_s: float, time_s: float) -> bool:
