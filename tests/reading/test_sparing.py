@@ -69,7 +69,7 @@ def test_networks_look_by_the_clock_and_one_in_a_frame() -> None:
     assert looks[0] == 3, "a new face is read at once"
     assert max(looks[1:]) == 1
     assert len(network.seen) == pytest.approx(30, abs=6)
-    assert len(classifier.seen) == pytest.approx(30, abs=6)
+    assert len(classifier.seen) == pytest.approx(12, abs=3)
     assert network.explained == pytest.approx(6, abs=2)
 
 

@@ -62,13 +62,21 @@ class Sparing:
 
     Attributes:
         attributes_s: seconds between two readings of attributes, where no emotion is read from them.
+        weighed_s: the same where a network may weigh them in: old ones would hold its reading back.
         emotion_s: seconds between two readings of what the emotion is read from: at 30 frames a second every third.
         reasons_s: seconds between two explanations by a network.
     """
 
     attributes_s: float = 0.5
+    weighed_s: float = 0.25
     emotion_s: float = 0.1
     reasons_s: float = 0.5
+
+    def attributes_every_s(self, emotions: EmotionReader | None) -> float:
+        """Seconds between two readings of attributes beside a reader of emotion."""
+        if emotions is None or emotions.needs == {"blendshapes"}:
+            return self.attributes_s
+        return self.emotion_s if "attributes" in emotions.needs else self.weighed_s
 
 
 @dataclass(slots=True)
@@ -170,9 +178,7 @@ class FaceReader:
             return None
         if memory is None or self._sparing is None:
             return self._attributes.read(image, face)
-        # An emotion that is read from attributes, or weighs them in, would lag behind the face with old ones.
-        spared = self._emotions is None or self._emotions.needs == {"blendshapes"}
-        every_s = self._sparing.attributes_s if spared else self._sparing.emotion_s
+        every_s = self._sparing.attributes_every_s(self._emotions)
         if self._is_due(memory.attributes_at, every_s, time_s):
             memory.attributes_read = self._attributes.read(image, face)
         return memory.attributes_read
