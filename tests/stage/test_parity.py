@@ -204,7 +204,7 @@ def test_an_expression_uploads_under_two_kilobytes(madonna: Rig, open_page: Open
                 }
               }
               const all = Object.fromEntries(visavis.portrait.manifest.blendshapes.map((name) => [name, 0.3]));
-              visavis.show({ weights: all, gaze: [0.3, 0.2], sway: [1, 2, 3] });
+              visavis.show({ weights: all, gaze: [0.3, 0.2], sway: [1, 2, 3], breath: 0.5 });
               return bytes;
             }"""
         )

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from visavis.portrait.fields import Grid
 from visavis.types import Float32
 
-__all__ = ["Body", "away_from_border", "breath_field", "make_body"]
+__all__ = ["Body", "around", "away_from_border", "breath_field", "make_body"]
 
 Array = NDArray[np.float64]
 
@@ -105,6 +105,21 @@ def away_from_border(places: Array, shape: tuple[int, ...], width: float) -> Arr
     """0 on the border of a painting of `shape`, rising smoothly to 1 at `width` pixels from it: (...) for (..., 2)."""
     x, y = places[..., 0], places[..., 1]
     return _step(np.minimum.reduce([x, y, shape[1] - 1 - x, shape[0] - 1 - y]) / width)
+
+
+def around(box: tuple[int, int, int, int], hole: tuple[int, int, int, int] | None) -> list[tuple[int, int, int, int]]:
+    """The parts of a box `x0, y0, x1, y1` that lie above, below, left and right of a hole in it.
+
+    >>> around((0, 0, 10, 10), (4, 0, 12, 5))
+    [(0, 5, 10, 10), (0, 0, 4, 5)]
+    """
+    if hole is None:
+        return [box]
+    x0, y0, x1, y1 = box
+    left, right = (min(max(edge, x0), x1) for edge in hole[::2])
+    top, bottom = (min(max(edge, y0), y1) for edge in hole[1::2])
+    parts = [(x0, y0, x1, top), (x0, bottom, x1, y1), (x0, top, left, bottom), (right, top, x1, bottom)]
+    return [part for part in parts if part[0] < part[2] and part[1] < part[3]]
 
 
 def _bell(distance: Array) -> Array:

@@ -10,6 +10,7 @@ from typing import Any, Final, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.portrait.breath import around
 from visavis.portrait.eyes import Eye
 from visavis.portrait.fields import invert
 from visavis.portrait.rig import Rig, motion_weights
@@ -58,11 +59,11 @@ class MeshRenderer:
         weights = motion_weights(expression, rig.largest_sway)
         displacement = _combined(rig.fields, weights)
         lit = self._crease(weights)
-        if expression.breath:
-            self._draw_body(picture, expression.breath)
         # Where the paint comes from, at every node; those that do not move are left out of the work.
         back = np.zeros_like(displacement)
         moving = _moving_part(displacement)
+        if expression.breath:
+            self._draw_body(picture, expression.breath, None if moving is None else rig.grid.crop(*moving).box)
         if moving is not None:
             back[moving] = invert(displacement[moving], rig.grid.step)
             x0, y0, x1, y1 = rig.grid.crop(*moving).box
@@ -72,8 +73,8 @@ class MeshRenderer:
         self._draw_mouth(picture, lit, weights)
         return picture
 
-    def _draw_body(self, picture: Image, breath: float) -> None:
-        """Draw what breathes around the face; the face itself is drawn over it."""
+    def _draw_body(self, picture: Image, breath: float, face: tuple[int, int, int, int] | None) -> None:
+        """Draw what breathes, but for the box of the face, which is drawn by itself."""
         import cv2
 
         grid, displacement = self.rig.body.grid, self.rig.body.field * np.float32(breath)
@@ -82,9 +83,11 @@ class MeshRenderer:
             return
         x0, y0, x1, y1 = grid.crop(*moving).box
         source_x, source_y = _pixel_map(invert(displacement[moving], grid.step), grid.step, (x0, y0))
-        picture[y0:y1, x0:x1] = cv2.remap(
-            self.rig.painting, source_x, source_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
-        )
+        for left, top, right, bottom in around((x0, y0, x1, y1), face):
+            part = np.s_[top - y0 : bottom - y0, left - x0 : right - x0]
+            picture[top:bottom, left:right] = cv2.remap(
+                self.rig.painting, source_x[part], source_y[part], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+            )
 
     def _crease(self, weights: Float32) -> Image:
         """The painting with its creases, before anything moves."""

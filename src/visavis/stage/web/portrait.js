@@ -217,8 +217,11 @@ class Moving {
     const common = { ...this.paint, height: screen.height, level: Math.max(0, -Math.log2(Math.min(...density))) };
     gl.enable(gl.SCISSOR_TEST);
     if (pose.breath) {
-      this.#within(this.body.box, screen, this.body.box);
-      programs.face.run({ ...common, ...this.plain, ...this.body.uniforms });
+      const body = { ...common, ...this.plain, ...this.body.uniforms };
+      for (const part of around(this.body.box, this.face.box)) {
+        this.#within(part, screen, this.body.box);
+        programs.face.run(body);
+      }
     }
     this.#within(this.face.box, screen);
     const face = { ...common, ...this.face.uniforms };
@@ -288,6 +291,13 @@ function poseEye(eye, weights, gaze) {
   });
   // Over its first pixel of motion an eye goes over from the painter's to the rig's.
   return { shift, closing, drawn, share: Math.min(most, 1) };
+}
+
+/** The parts of a box that lie above, below, left and right of another. */
+function around([x0, y0, x1, y1], [left, top, right, bottom]) {
+  const [first, last] = [Math.max(top, y0), Math.min(bottom, y1)];
+  return [[x0, y0, x1, first], [x0, last, x1, y1], [x0, first, Math.max(left, x0), last], [Math.min(right, x1), first, x1, last]]
+    .filter((part) => part[0] < part[2] && part[1] < part[3]);
 }
 
 /** The sway itself, or, beyond what the paint bears, the largest in its direction. */
