@@ -74,3 +74,22 @@ def test_with_emotions_off_none_is_read_and_the_face_is_mirrored(shared: Path, l
 
     text = encode_state(snapshots[-1], StageState("camera", "camera:0", "answer"), number=1)
     assert not any(label in text for label in EMOTIONS)
+
+
+@pytest.mark.parametrize("reader", ["blendshapes", "rules"])
+def test_a_smile_is_told_within_a_quarter_of_a_second_and_then_held(
+    shared: Path, landmarker: Landmarker, reader: str
+) -> None:
+    config = config_from_mapping({"emotion": {"reader": reader}})
+    snapshots = play(shared / "data/clips/pyfeat_single_face.mp4", landmarker, config=config)
+    labels = [snapshot.lead.emotion.label for snapshot in snapshots if snapshot.lead and snapshot.lead.emotion]
+    changes = [index for index in range(1, len(labels)) if labels[index] != labels[index - 1]]
+    assert labels[-1] == "joy"
+    assert len(changes) <= 2, "neutral, at most one step between, joy"
+    # To the eye the smile begins at 0.60 s and is plain at 0.63 s.
+    assert 0.55 <= snapshots[labels.index("joy")].frame_time_s <= 0.63 + 0.25
+    told = next(each.lead for each in snapshots if each.frame_time_s > 1.5)
+    assert told is not None
+    assert told.reasons
+    assert told.attributes is not None
+    assert told.attributes["Smiling"] > 0.9
