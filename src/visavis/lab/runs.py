@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from visavis.assets import AssetStore
-from visavis.errors import ConfigError, InputError
+from visavis.errors import ConfigError, InputError, ModelError
 from visavis.lab.datasets import SPLITS, Dataset, open_dataset
 from visavis.lab.pixels import PixelStore, Progress, open_store, whole
 from visavis.lab.recipe import Recipe, load_recipe
@@ -160,10 +160,13 @@ def _start_from(network: Network, folder: Path) -> None:
         raise InputError(
             f"{folder} is no run to start from: expected best.pt in it; train one with: visavis lab train {folder.name}"
         )
-    own = named_state(network.model)
-    trunk = tuple(f"{name}/" for name in network.trunk)
-    given = {name: tensor for name, tensor in read_weights(folder / "best.pt").items() if name.startswith(trunk)}
-    load_state(network.model, own | given)
+    own, given = named_state(network.model), read_weights(folder / "best.pt")
+    trunk = {name for name in own if name.partition("/")[0] in network.trunk}
+    taken = {name: name if name in given else f"efficientnet_lite0/{name.partition('/')[2]}" for name in trunk}
+    missing = [name for name, theirs in taken.items() if theirs not in given]
+    if missing:
+        raise ModelError(f"{folder} is a run of another network: it lacks {len(missing)} tensors, such as {missing[0]}")
+    load_state(network.model, own | {name: given[theirs] for name, theirs in taken.items()})
 
 
 def training_data(recipe: Recipe, stuff: Material) -> TrainingData:
