@@ -9,7 +9,7 @@ import pytest
 
 from tests.reading.faces import PLAIN, both, face_of
 from visavis.assets import AssetStore
-from visavis.errors import ConfigError
+from visavis.errors import ConfigError, ModelError
 from visavis.reading import EMOTION_READERS, EmotionReader, create_emotion_reader, in_words
 from visavis.reading import emotion as emotion_module
 from visavis.reading.emotion import LEARNED_CARD
@@ -98,6 +98,12 @@ def test_the_learned_reader_is_the_default_where_its_file_is(
         card.touch()
     monkeypatch.setattr(emotion_module, "LEARNED_CARD", card)
     assert emotion_module.default_emotion_reader() == name
+
+
+def test_a_package_without_the_network_says_what_to_take(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(emotion_module, "LEARNED_CARD", tmp_path / "emotion.json")
+    with pytest.raises(ModelError, match="take `blendshapes`"):
+        create_emotion_reader("learned")
 
 
 def test_a_sentence_names_three_signs_that_speak_for_it() -> None:

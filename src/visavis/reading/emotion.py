@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Literal, Protocol
 
-from visavis.errors import ConfigError
+from visavis.errors import ConfigError, ModelError
 from visavis.types import Emotion, Face, Image, Reason
 
 __all__ = [
@@ -100,10 +100,14 @@ def _rules(path: Path | None) -> EmotionReader:
 
 
 def _learned(path: Path | None) -> EmotionReader:
-    import importlib
+    from visavis.reading.learned import LearnedReader
 
-    reader: EmotionReader = importlib.import_module("visavis.reading.learned").LearnedReader.load(path)
-    return reader
+    if path is None and not LEARNED_CARD.is_file():
+        raise ModelError(
+            "this package was built without the learned reader of emotion; take `blendshapes`, or train one with: "
+            "visavis lab train-emotion"
+        )
+    return LearnedReader.load(path)
 
 
 #: The readers by name. Each takes the path of its table or card, or None for the one of the package.
