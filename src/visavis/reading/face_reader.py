@@ -63,12 +63,14 @@ class Sparing:
     Attributes:
         attributes_s: seconds between two readings of attributes, where no emotion is read from them.
         weighed_s: the same where a network may weigh them in: old ones would hold its reading back.
-        emotion_s: seconds between two readings of what the emotion is read from: at 30 frames a second every third.
+        needed_s: the same where an emotion is read from them and nothing newer: every other frame of 30 a second.
+        emotion_s: seconds between two readings of an emotion from pixels: at 30 frames a second every third.
         reasons_s: seconds between two explanations by a network.
     """
 
     attributes_s: float = 0.5
     weighed_s: float = 0.25
+    needed_s: float = 0.066
     emotion_s: float = 0.1
     reasons_s: float = 0.5
 
@@ -76,7 +78,7 @@ class Sparing:
         """Seconds between two readings of attributes beside a reader of emotion."""
         if emotions is None or emotions.needs == {"blendshapes"}:
             return self.attributes_s
-        return self.emotion_s if "attributes" in emotions.needs else self.weighed_s
+        return self.needed_s if "attributes" in emotions.needs else self.weighed_s
 
 
 @dataclass(slots=True)
