@@ -38,9 +38,8 @@ def _hand_made(folder: Path, *, flip: bool = False, shape: bool = False) -> Path
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     folder.mkdir(parents=True, exist_ok=True)
     save(model, str(folder / "colours.onnx"))
-    hidden = {"hidden_weights": np.zeros((SHAPE_FEATURES, 2)), "hidden_bias": np.array([1.0, -1.0])}
-    weights = np.array([[0.5, 1.0, 1.5], [9.0, 9.0, 9.0]])  # what is below zero after the hidden layer must not count
-    np.savez(folder / "shape.npz", **hidden, weights=weights, bias=np.array([0.5, 1.0, 1.5]))
+    weights = np.zeros((SHAPE_FEATURES, 3), np.float32)
+    np.savez(folder / "shape.npz", weights=weights, bias=np.array([1.0, 2.0, 3.0], np.float32))
     rows = {name: Calibration(temperature=0.5, bias=0.1, threshold=0.6) for name in NAMES}
     card = ModelCard(
         name="colours",

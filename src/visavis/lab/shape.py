@@ -1,10 +1,9 @@
-"""A reading of the shape of a face, fitted on training people, and weighed against the picture on validation."""
+"""A linear reading of the shape of a face, fitted on training people, and weighed against the picture on validation."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,34 +19,21 @@ from visavis.types import Float32
 
 __all__ = ["choose_share", "fit_shape", "fuse", "fused_scores", "save_shape"]
 
+#: Weight of the squared standardised weights against the mean cross-entropy; chosen on validation among 0.02 to 1.
+_RIDGE: Final = 0.3
 #: Shares of the shape that are tried.
 _SHARES: Final = (0.0, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5)
 
 
-#: The fit, chosen on validation: principal components, hidden units, how many such layers are averaged, drop-out of
-#: components and of hidden units, decay, learning rate, rows a step, epochs.
-_COMPONENTS: Final = 200
-_HIDDEN: Final = 128
-_LAYERS: Final = 3
-_DROPPED: Final = (0.2, 0.5)
-_DECAY: Final = 0.05
-_RATE: Final = 2e-3
-_BATCH: Final = 128
-_EPOCHS: Final = 14
-#: Steps at least, where rows are few.
-_STEPS: Final = 300
+def fit_shape(shapes: Float32, labels: NDArray[np.uint8], *, ridge: float = _RIDGE) -> ShapeReading:
+    """Logistic regression of every attribute on standardised shapes, with a ridge, by L-BFGS.
 
-
-def fit_shape(shapes: Float32, labels: NDArray[np.uint8], *, seed: int = 0) -> ShapeReading:
-    """Fit every attribute at once on the principal components of shapes, with a hidden layer, by AdamW.
-
-    Three such networks from other seeds are averaged; side by side they are again one hidden layer, with the projection
-    folded into its weights.
+    Linear on purpose: a hidden layer does better on aligned pictures and worse on photos (docs/adr/0015).
 
     Args:
         shapes: (N, SHAPE_FEATURES); rows with nan are left out.
         labels: (N, A) 0/1.
-        seed: of first weights, order and drop-out.
+        ridge: weight of the penalty.
 
     Raises:
         InputError: not one row has a shape.
@@ -57,57 +43,25 @@ def fit_shape(shapes: Float32, labels: NDArray[np.uint8], *, seed: int = 0) -> S
     usable = np.isfinite(shapes).all(axis=1)
     if not usable.any():
         raise InputError("no face of the training side has landmarks, so there is no shape to learn from")
-    x = shapes[usable].astype(np.float64)
+    x, y = shapes[usable].astype(np.float64), labels[usable]
     mean, spread = x.mean(axis=0), x.std(axis=0) + 1e-3
-    standard = (x - mean) / spread
-    strength, axes = np.linalg.eigh(standard.T @ standard / len(x))
-    kept = np.flatnonzero(strength > 1e-6 * strength[-1])[::-1][:_COMPONENTS]
-    project = axes[:, kept] / np.sqrt(strength[kept])  # to components of unit spread
-    inputs = torch.tensor(standard @ project, dtype=torch.float32)
-    truth = torch.tensor(labels[usable], dtype=torch.float32)
-    parts = [_fit_layer(inputs, truth, seed=seed + number) for number in range(_LAYERS)]
-    folded = project / spread[:, None]
-    hidden_weights = folded @ np.concatenate([part[0] for part in parts], axis=1)
-    return ShapeReading(
-        hidden_weights.astype(np.float32),
-        (np.concatenate([part[1] for part in parts]) - mean @ hidden_weights).astype(np.float32),
-        (np.concatenate([part[2] for part in parts]) / _LAYERS).astype(np.float32),
-        np.mean([part[3] for part in parts], axis=0).astype(np.float32),
-    )
+    inputs, truth = torch.tensor((x - mean) / spread, dtype=torch.float32), torch.tensor(y, dtype=torch.float32)
+    rate = truth.mean(0).clamp(1e-3, 1 - 1e-3)
+    weights = torch.zeros(inputs.shape[1], truth.shape[1], requires_grad=True)
+    bias = torch.logit(rate).requires_grad_()
+    solver = torch.optim.LBFGS([weights, bias], max_iter=150, history_size=10, line_search_fn="strong_wolfe")
 
+    def closure() -> Any:
+        solver.zero_grad()
+        logits = inputs @ weights + bias
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(logits, truth, reduction="none").mean(0).sum()
+        total = loss + ridge / 2 * weights.square().sum()
+        total.backward()
+        return total
 
-def _fit_layer(inputs: Any, truth: Any, *, seed: int) -> list[Floats]:
-    """Hidden weights and biases, output weights and biases of one network; its randomness is its own."""
-    import torch
-
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        hidden = torch.nn.Linear(inputs.shape[1], _HIDDEN)
-        last = torch.nn.Linear(_HIDDEN, truth.shape[1])
-        with torch.no_grad():
-            last.bias.copy_(torch.logit(truth.mean(0).clamp(1e-3, 1 - 1e-3)))
-        network = torch.nn.Sequential(
-            torch.nn.Dropout(_DROPPED[0]), hidden, torch.nn.ReLU(), torch.nn.Dropout(_DROPPED[1]), last
-        )
-        optimizer = torch.optim.AdamW(network.parameters(), lr=_RATE, weight_decay=_DECAY)
-        steps = max(len(inputs) // _BATCH, 1)
-        total = max(_EPOCHS * steps, _STEPS)
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, total)
-        order = torch.randperm(len(inputs))
-        for step in range(total):
-            place = step % steps
-            if place == 0:
-                order = torch.randperm(len(inputs))
-            rows = order[place * _BATCH : (place + 1) * _BATCH]
-            loss = torch.nn.functional.binary_cross_entropy_with_logits(network(inputs[rows]), truth[rows])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            schedule.step()
-    # torch keeps (out, in)
-    return [
-        part.detach().numpy().astype(np.float64) for part in (hidden.weight.T, hidden.bias, last.weight.T, last.bias)
-    ]
+    solver.step(closure)
+    scaled = weights.detach().numpy() / spread[:, None]
+    return ShapeReading(scaled.astype(np.float32), (bias.detach().numpy() - mean @ scaled).astype(np.float32))
 
 
 def choose_share(labels: NDArray[np.uint8], scores: Floats, shape_logits: Floats) -> float:
@@ -160,7 +114,7 @@ def save_shape(path: Path, reading: ShapeReading) -> bytes:
         OutputError: it cannot be written.
     """
     buffer = io.BytesIO()
-    np.savez(buffer, **{entry.name: getattr(reading, entry.name) for entry in fields(reading)})
+    np.savez(buffer, weights=reading.weights, bias=reading.bias)
     with replacing(path) as temporary:
         temporary.write_bytes(buffer.getvalue())
     return buffer.getvalue()

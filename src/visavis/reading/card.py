@@ -62,7 +62,7 @@ class ModelCard:
         crop: how a face becomes its input, normalisation included.
         calibration: by attribute, of the picture alone.
         flip_average: the logits of the crop and of its mirror image are averaged, as they were when it was measured.
-        shape_file: name of a file of weights on `shape_features` beside the card (see `ShapeReading`), or empty.
+        shape_file: name of a file of linear weights on `shape_features` beside the card, or empty.
         shape_sha256: hash of that file.
         shape_calibration: by attribute, of picture and shape together; empty where there is no such file.
         data: what it was trained on.

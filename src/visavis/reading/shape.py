@@ -5,7 +5,7 @@ What a picture of 160 pixels tells badly, how full the lips and how narrow the e
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -48,24 +48,19 @@ def shape_features(face: Face) -> Float32 | None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ShapeReading:
-    """Logits from shapes, through one hidden layer with ReLU.
+    """Logits from shapes.
 
     Attributes:
-        hidden_weights: (SHAPE_FEATURES, H) float32.
-        hidden_bias: (H,) float32.
-        weights: (H, A) float32.
+        weights: (SHAPE_FEATURES, A) float32.
         bias: (A,) float32.
     """
 
-    hidden_weights: Float32
-    hidden_bias: Float32
     weights: Float32
     bias: Float32
 
     def __call__(self, shapes: Float32) -> Float32:
         """(..., SHAPE_FEATURES) -> (..., A) logits; nan where a shape is."""
-        hidden = np.maximum(shapes @ self.hidden_weights + self.hidden_bias, 0.0)
-        return np.asarray(hidden @ self.weights + self.bias, np.float32)
+        return np.asarray(shapes @ self.weights + self.bias, np.float32)
 
 
 def load_shape(path: Path, *, attributes: int) -> ShapeReading:
@@ -76,11 +71,10 @@ def load_shape(path: Path, *, attributes: int) -> ShapeReading:
     """
     try:
         with np.load(path, allow_pickle=False) as file:
-            reading = ShapeReading(*(file[entry.name].astype(np.float32) for entry in fields(ShapeReading)))
+            reading = ShapeReading(file["weights"].astype(np.float32), file["bias"].astype(np.float32))
     except (OSError, KeyError, ValueError, EOFError) as error:
         raise ModelError(f"{path} holds no weights ({error}); export the model again") from error
-    width = len(reading.hidden_bias)
-    found = (reading.hidden_weights.shape, reading.weights.shape, reading.bias.shape)
-    if found != ((SHAPE_FEATURES, width), (width, attributes), (attributes,)):
+    found = (reading.weights.shape, reading.bias.shape)
+    if found != ((SHAPE_FEATURES, attributes), (attributes,)):
         raise ModelError(f"{path} has weights of shape {found}, not as its card and this version say")
     return reading
