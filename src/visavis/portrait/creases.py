@@ -119,7 +119,7 @@ class Creases:
         corners: (F, 2) int, first row and column of each fold's patch in the lattice.
         patches: F arrays (rows, columns) float32: relative light at full strength, from -1 (black) up.
         drivers: (F, 52) float32, strength of each fold for each blendshape.
-        hue: (3,) float32 of mean 1: how much each of red, green and blue takes part; the painter's shadows have a colour.
+        hue: (3,) float32 of mean 1: how much of it each of red, green and blue takes; shadows have a colour.
     """
 
     box: tuple[int, int, int, int]
