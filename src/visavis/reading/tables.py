@@ -28,6 +28,9 @@ class TableReader:
     def __init__(self, name: str, table: EmotionTable) -> None:
         self.name = name
         self.table = table
+        self._needs: frozenset[Need] = frozenset(
+            "attributes" if sign.attribute else "blendshapes" for sign in table.signs.values()
+        )
 
     @classmethod
     def load(cls, name: str, path: Path | None = None) -> TableReader:
@@ -41,8 +44,7 @@ class TableReader:
     @property
     def needs(self) -> frozenset[Need]:
         """`attributes`, `blendshapes` or both, as the table's signs do."""
-        kinds: set[Need] = {"attributes" if sign.attribute else "blendshapes" for sign in self.table.signs.values()}
-        return frozenset(kinds)
+        return self._needs
 
     @property
     def unsure_below(self) -> float:
