@@ -26,7 +26,6 @@ from visavis.portrait.pose import similarity
 from visavis.portrait.topology import (
     EYES,
     FACE_OVAL,
-    IRISES,
     LIP_INNER_UPPER,
     LIP_LOWER,
     LIP_OUTER_UPPER,
@@ -66,10 +65,6 @@ _LID_MOTIONS: Final = tuple(
 )
 _SKULL_MOTIONS: Final = tuple(range(len(BLENDSHAPES), MOTIONS))
 _JAW_MOTIONS: Final = tuple(index for index, name in enumerate(BLENDSHAPES) if name.startswith("jaw"))
-#: Lids move as eyes do, not as skin does: their points have no say in the field but for the corners.
-_LID_POINTS: Final = frozenset(
-    point for upper, lower in EYES.values() for point in (*upper[1:-1], *lower[1:-1])
-) | frozenset(point for iris in IRISES.values() for point in iris)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -243,6 +238,13 @@ def _project(basis: Basis, rotation: Array, scale: float, upright: Array) -> Arr
     moved[: len(BLENDSHAPES)] = deltas[:, :, :2] * seen[:, :, None]
     # Lids are turned over to the eyes; what is left of these motions would drag the brow about.
     moved[list(_LID_MOTIONS)] = 0
+    # An eye goes where its corners go, and its lids move over it; a spline that knew nothing of the lids would swing
+    # down between a raised brow and the still corners, and half close the eye.
+    for upper, lower in EYES.values():
+        outer, inner = upper[0], upper[-1]
+        for lid in (upper, lower):
+            share = np.linspace(0, 1, len(lid))[None, 1:-1, None]
+            moved[:, list(lid[1:-1])] = (1 - share) * moved[:, [outer]] + share * moved[:, [inner]]
     moved[:, :, 1] *= -1
     return moved
 
@@ -265,7 +267,7 @@ def _face_fields(points: Array, moved: Array, grid: Grid, line: Float32, face_wi
     """
     nodes = grid.nodes().reshape(-1, 2).astype(np.float64)
     still = _still(points, face_width)
-    skin = [point for point in range(MESH_POINTS) if point not in _LID_POINTS]
+    skin = range(MESH_POINTS)
     upper, lower = (
         _spread(points, moved, [point for point in skin if point not in other], nodes, face_width, still=still)
         for other in (frozenset(LIP_LOWER), frozenset(LIP_UPPER))
@@ -294,7 +296,7 @@ def _lip_fields(
     nodes = grid.nodes().reshape(-1, 2).astype(np.float64)
     mesh = points[:MESH_POINTS]
     depth = _depth_below(line, mesh)
-    skin = frozenset(range(MESH_POINTS)) - _LID_POINTS
+    skin = frozenset(range(MESH_POINTS))
     near = np.linalg.norm(mesh - line.mean(axis=0), axis=1) < 1.6 * np.linalg.norm(line[-1] - line[0])
     corners = {LIP_INNER_UPPER[0], LIP_INNER_UPPER[-1], LIP_OUTER_UPPER[0], LIP_OUTER_UPPER[-1]}
     above = (skin & set(np.flatnonzero(near & (depth < 0)).tolist()) | set(LIP_UPPER)) - set(LIP_LOWER) | corners
