@@ -12,8 +12,9 @@ import pytest
 
 from visavis.assets import AssetStore
 from visavis.cli import main
+from visavis.faces import Landmarker
 from visavis.images import write_image
-from visavis.types import Image
+from visavis.types import Face, Image
 
 if any(find_spec(name) is None for name in ("torch", "keras", "onnxscript", "matplotlib")):
     pytest.skip("needs torch, Keras, onnxscript and matplotlib: pip install 'visavis[lab]'", allow_module_level=True)
@@ -90,8 +91,8 @@ def test_a_named_detector_alone_proposes_faces(
     from visavis.lab import framing
     from visavis.lab.datasets import open_dataset
 
-    class Refusing(framing.Landmarker):
-        def detect(self, image: Image) -> tuple[framing.Face, ...]:
+    class Refusing(Landmarker):
+        def detect(self, image: Image, *_: object, **__: object) -> tuple[Face, ...]:
             raise AssertionError("the landmarker was asked")
 
     monkeypatch.setattr(framing, "Landmarker", Refusing)

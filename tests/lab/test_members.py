@@ -45,7 +45,7 @@ def _run(folder: Path, recipe: Recipe) -> Path:
 
 
 def _scores(folder: Path) -> Float32:
-    return predict(runs.load_run(folder)[1], PIXELS, np.arange(5), flip=False, half=False)
+    return np.asarray(predict(runs.load_run(folder)[1], PIXELS, np.arange(5), flip=False, half=False))
 
 
 @pytest.fixture(scope="module")
