@@ -79,9 +79,15 @@ of them say who a person is, not what the face does. The face's movements alone 
 a network that looks at the face, weighed with movements and attributes, {together["balanced_accuracy"]:.0%}. People
 agree with the labels of these pictures in about 65 %.
 
-So the report's rules for joy and surprise stand. For the rest a reader must see what no attribute of CelebA names:
-brows drawn together, lips pressed, a nose wrinkled, the corners of the mouth turned down.
+The signs that the report named, by the hundredths of area (below) that are lost without them: for joy,
+{_lost(study, "joy", "Smiling", "Narrow_Eyes")}; for surprise,
+{_lost(study, "surprise", "Mouth_Slightly_Open", "Arched_Eyebrows")}. What is not told needs what no attribute of CelebA
+names: brows drawn together, lips pressed, a nose wrinkled, the corners of the mouth turned down.
 """
+
+
+def _lost(study: Study, emotion: str, *names: str) -> str:
+    return ", ".join(f"`{name}` {study.ablation[emotion][name] * 100:.1f}" for name in names)
 
 
 def _ceilings(study: Study) -> str:
