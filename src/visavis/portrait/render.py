@@ -218,8 +218,8 @@ def lid_positions(eye: Eye, weights: Float32) -> tuple[Float32, Float32]:
     raised = _saturated(float(eye.lower_squint @ weights), 0.25, 0.4)
     blink = float(np.clip(eye.blink @ weights, 0, 1))
     # A blink takes the way that is left, so that a smiling eye and an open one both close just so.
-    closed = squint + blink * (0.9 - squint)
-    raised = raised + blink * (0.1 - raised)
+    closed = squint + blink * (1.05 - squint)
+    raised = raised + blink * (-0.05 - raised)
     aperture = eye.lower - eye.upper
     profile = aperture / max(eye.aperture, 1e-6)
     # Closing is a share of this eye's own aperture; opening is measured by that of an eye at rest, so that
@@ -274,6 +274,9 @@ def _draw_eye(
     # A lid that comes down brings its shadow with it.
     lowered = np.clip((top - rest_top) / max(eye.open_aperture, 1.0), 0, 1)
     ball *= (1 - 0.55 * lowered * np.exp(-np.maximum(v - top, 0) / (0.12 * eye.width)))[:, :, None]
+    # Lashes that pointed at the viewer hang down over the closed lid's edge, darkest in the middle.
+    within = np.clip(np.minimum(u, eye.width - u) / (0.15 * eye.width), 0, 1)
+    skin *= (1 - 0.65 * lowered * within * np.exp(-(((v - top) / (0.04 * eye.width)) ** 2)))[:, :, None]
     # The painted edge, with its lashes, belongs to the lid: the eyeball begins a little inside of it.
     soft = max(0.02 * eye.width, 0.8)
     seen = np.clip((v - top) / soft - 0.5, 0, 1) * np.clip((bottom - v) / soft - 0.5, 0, 1)

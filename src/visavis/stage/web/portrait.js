@@ -263,7 +263,7 @@ function poseEye(eye, weights, gaze) {
   const raised = saturated(dot(eye.lower_squint, weights), 0.25, 0.4);
   const blink = Math.min(Math.max(dot(eye.blink, weights), 0), 1);
   // A blink takes the way that is left, so that a smiling eye and an open one both close just so.
-  const closed = [squint + blink * (0.9 - squint), raised + blink * (0.1 - raised)];
+  const closed = [squint + blink * (1.05 - squint), raised + blink * (-0.05 - raised)];
   // Closing is a share of this eye's own aperture; opening is measured by that of an eye at rest.
   const wide = eye.open_aperture / Math.max(eye.aperture, 1e-6);
   const closing = closed.map((share) => (share >= 0 ? share : share * wide));

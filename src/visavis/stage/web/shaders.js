@@ -312,6 +312,10 @@ void main() {
   // A lid that comes down brings its shadow with it.
   float lowered = clamp((lids.x - rest.x) / max(openAperture, 1.0), 0.0, 1.0);
   ball *= 1.0 - 0.55 * lowered * exp(-max(v - lids.x, 0.0) / (0.12 * width));
+  // Lashes that pointed at the viewer hang down over the closed lid's edge, darkest in the middle.
+  float within = clamp(min(u, width - u) / (0.15 * width), 0.0, 1.0);
+  float lash = (v - lids.x) / (0.04 * width);
+  skin *= 1.0 - 0.65 * lowered * within * exp(-lash * lash);
   // The painted edge, with its lashes, belongs to the lid: the eyeball begins a little inside of it.
   float soft = max(0.02 * width, 0.8);
   float seen = clamp((v - lids.x) / soft - 0.5, 0.0, 1.0) * clamp((lids.y - v) / soft - 0.5, 0.0, 1.0);
