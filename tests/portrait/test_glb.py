@@ -112,8 +112,9 @@ def test_a_blink_brings_the_edges_of_the_lids_together(rig: Rig, data: bytes) ->
         middle = np.abs(u / eye.width - 0.5) < 0.1
         aperture = eye.aperture
         edges = middle & (v > eye.upper.min() - 1) & (v < eye.lower.max() + 1)
-        assert moved[edges].max() > 0.7 * aperture
-        assert moved[edges].min() < -0.03 * aperture
+        # The upper lid comes down all the way, the lower one all but stays.
+        assert moved[edges].max() > 0.9 * aperture
+        assert abs(moved[edges].min()) < 0.1 * aperture
 
 
 def test_bounds_are_told_truly(data: bytes) -> None:
