@@ -31,22 +31,9 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
             the operating system's passes through unchanged.
     """
     target = Path(path)
-    temporary = target.with_name(f".{target.stem[:80]}.{secrets.token_hex(4)}.part{target.suffix}")
-    try:
-        if target.is_dir():
-            raise OutputError(f"cannot write {target}: it is a folder; give the name of a file")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        # Made here first, so that a folder without write permission is told before any work is done in it.
-        temporary.touch()
+    with _beside(target) as temporary:
         yield temporary
         temporary.replace(target)
-    except OSError as error:
-        raise OutputError(
-            f"cannot write {target}: {error.strerror or error}; choose a folder that exists and can be written to"
-        ) from error
-    finally:
-        if temporary.parent.is_dir():
-            temporary.unlink(missing_ok=True)
 
 
 def check_writable(path: str | os.PathLike[str]) -> None:
@@ -55,15 +42,25 @@ def check_writable(path: str | os.PathLike[str]) -> None:
     Raises:
         OutputError: as `replacing`.
     """
-    target = Path(path)
-    probe = target.with_name(f".{target.stem[:80]}.{secrets.token_hex(4)}.part")
+    with _beside(Path(path)):
+        pass
+
+
+@contextmanager
+def _beside(target: Path) -> Iterator[Path]:
+    """Yield a fresh empty file in the folder of `target` and remove it in the end; failures are told as of `target`."""
+    temporary = target.with_name(f".{target.stem[:80]}.{secrets.token_hex(4)}.part{target.suffix}")
     try:
         if target.is_dir():
             raise OutputError(f"cannot write {target}: it is a folder; give the name of a file")
         target.parent.mkdir(parents=True, exist_ok=True)
-        probe.touch()
-        probe.unlink()
+        # Made here first, so that a folder without write permission is told before any work is done in it.
+        temporary.touch()
+        yield temporary
     except OSError as error:
         raise OutputError(
             f"cannot write {target}: {error.strerror or error}; choose a folder that exists and can be written to"
         ) from error
+    finally:
+        if temporary.parent.is_dir():
+            temporary.unlink(missing_ok=True)

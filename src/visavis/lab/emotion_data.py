@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.assets import AssetStore
-from visavis.errors import ConfigError, InputError
+from visavis.errors import InputError
 from visavis.faces import FaceFinder, Landmarker
 from visavis.files import replacing
 from visavis.images import resize
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FaceData",
-    "emotion_folder",
     "folds",
     "hold_out",
     "join_folders",
@@ -62,19 +61,6 @@ _PICTURES: Final = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", 
 #: Pictures with no side longer than this are close crops of one face, too small and too tight for any detector: they
 #: are enlarged to so many pixels, and framed.
 _TIGHT, _ENLARGED, _FRAME = 128, 224, 56
-
-
-def emotion_folder(text: str) -> Path:
-    """A folder of a recipe with `$VARIABLES` and `~` expanded; VISAVIS_SHARED is `../shared` unless set.
-
-    Raises:
-        ConfigError: a variable is not set.
-    """
-    os.environ.setdefault("VISAVIS_SHARED", str(Path("../shared").resolve()))
-    path = os.path.expandvars(text)
-    if "$" in path:
-        raise ConfigError(f"the folder {text!r} names a variable that is not set")
-    return Path(path).expanduser()
 
 
 def open_emotions(root: Path) -> Dataset:

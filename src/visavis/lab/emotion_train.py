@@ -31,7 +31,6 @@ from visavis.files import replacing
 from visavis.lab.dataset import Dataset
 from visavis.lab.emotion_data import (
     FaceData,
-    emotion_folder,
     folds,
     hold_out,
     join_folders,
@@ -42,7 +41,7 @@ from visavis.lab.emotion_data import (
 from visavis.lab.framing import face_cut
 from visavis.lab.pixels import PixelStore, Progress, open_store
 from visavis.lab.recipe import AugmentRecipe, Recipe, dump_recipe, load_recipe
-from visavis.lab.runs import Material, load_run, material, network_of, outputs_of
+from visavis.lab.runs import Material, expand, load_run, material, network_of, outputs_of
 from visavis.reading.attributes import DEFAULT_CARD, AttributeReader
 from visavis.types import EMOTIONS, Float32
 
@@ -115,7 +114,7 @@ def emotion_material(
         AssetError, ModelError: the face landmarker or the attribute classifier cannot be had or used.
     """
     store = assets or AssetStore()
-    opened = [hold_out(open_emotions(emotion_folder(text)), seed=recipe.seed) for text in recipe.emotion.faces]
+    opened = [hold_out(open_emotions(expand(text)), seed=recipe.seed) for text in recipe.emotion.faces]
     if not opened:
         raise InputError("the recipe names no folder of faces labelled by emotion; set emotion.faces")
     dataset = shrunk(join_folders(opened), recipe.data.limit)

@@ -18,7 +18,7 @@ from visavis.errors import ConfigError, ModelError
 from visavis.faces.crop import CropSpec
 from visavis.files import replacing
 
-__all__ = ["Calibration", "ModelCard", "load_card", "save_card"]
+__all__ = ["Calibration", "ModelCard", "load_card", "read_table", "require_hash", "save_card"]
 
 _FORMAT: Final = 1
 
@@ -109,12 +109,35 @@ class ModelCard:
                 found = hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
             raise ModelError(f"{path} cannot be read ({error}); it must lie beside its card") from error
-        if found != expected:
-            raise ModelError(
-                f"{path} has sha256 {found[:12]}..., where its card says {expected[:12]}...; "
-                "the file is damaged or another model's: install or export it again"
-            )
+        require_hash(path, found, expected)
         return path
+
+
+def require_hash(path: Path, found: str, expected: str) -> None:
+    """Refuse a file whose SHA-256 is not the one that its card tells.
+
+    Raises:
+        ModelError: they differ.
+    """
+    if found != expected:
+        raise ModelError(
+            f"{path} has sha256 {found[:12]}..., where its card says {expected[:12]}...; "
+            "the file is damaged or another model's: install or export it again"
+        )
+
+
+def read_table(path: Path, kind: str) -> Any:
+    """What the JSON file of a card holds; `kind` is what a card of its kind is called in errors.
+
+    Raises:
+        ModelError: no such file, or it is no JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ModelError(f"there is no {kind} at {path}") from None
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path} is no {kind} ({error})") from error
 
 
 def load_card(path: Path) -> ModelCard:
@@ -123,12 +146,7 @@ def load_card(path: Path) -> ModelCard:
     Raises:
         ModelError: no such file, or it is no card.
     """
-    try:
-        table = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ModelError(f"there is no model card at {path}") from None
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{path} is no model card ({error})") from error
+    table = read_table(path, "model card")
     if not isinstance(table, dict) or table.get("format") != _FORMAT:
         raise ModelError(f"{path} is no model card of format {_FORMAT}; export the model again")
     try:

@@ -12,6 +12,7 @@ from typing import Any, Final
 from visavis.errors import ConfigError, ModelError
 from visavis.faces.crop import CropSpec
 from visavis.files import replacing
+from visavis.reading.card import read_table, require_hash
 from visavis.reading.fusion import Fusion, way
 from visavis.types import EMOTIONS
 
@@ -73,11 +74,7 @@ class EmotionCard:
         except OSError as error:
             raise ModelError(f"{path} cannot be read ({error}); it must lie beside its card") from error
         found = hashlib.sha256(data).hexdigest()
-        if found != self.sha256:
-            raise ModelError(
-                f"{path} has sha256 {found[:12]}..., where its card says {self.sha256[:12]}...; "
-                "the file is damaged or another model's: install or export it again"
-            )
+        require_hash(path, found, self.sha256)
         return data
 
 
@@ -87,12 +84,7 @@ def load_emotion_card(path: Path) -> EmotionCard:
     Raises:
         ModelError: no such file, or it is no card of an emotion reader.
     """
-    try:
-        table = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ModelError(f"there is no emotion card at {path}") from None
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{path} is no emotion card ({error})") from error
+    table = read_table(path, "emotion card")
     if not isinstance(table, dict) or table.get("format") != _FORMAT or table.get("emotions") != list(EMOTIONS):
         raise ModelError(f"{path} is no emotion card of format {_FORMAT} for {', '.join(EMOTIONS)}; export it again")
     try:
