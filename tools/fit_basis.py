@@ -7,8 +7,10 @@
    skin.
 2. ICT's expression shapes are read there and brought back to the canonical frame: smooth, complete, of one even hand.
 3. Faces in videos are measured: landmarks freed of pose, the clip's own mean taken away, and regressed (ridge) on the
-   blendshape scores over all clips at once. Cosine and ratio of the two are printed, and kept beside the shapes; ICT's
-   magnitudes stand as they are, since where the two agree in direction they agree in size too, but for `_GAINS`.
+   blendshape scores over all clips at once. Cosine and ratio of the two are printed, and kept beside the shapes.
+4. How far measured faces go is read off their strongest frames, counted from each face at rest: `extent` is their
+   motion along the carried shape for one unit of score. Where they go clearly further than ICT's, or the landmarker
+   sees painted faces move by less than they do, the shape is enlarged within the measured range (`_GAINS`).
 
 Sources: ICT-FaceKit (Li et al., 2020, MIT licence); MediaPipe Face Landmarker (Apache-2.0).
 """
@@ -19,6 +21,7 @@ import argparse
 import json
 import struct
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -41,9 +44,22 @@ _FACE_SKIN: Final = 9409  # ICT's first 9,409 vertices are the skin of the face
 _RIDGE: Final = 3.0
 #: How much of ICT's raised cheek goes with a squint of the cheek; all of it would fold the skin below the eye.
 _RAISED_CHEEK: Final = 0.3
-#: Shapes that measured faces carry further than ICT's: a frown of the brow moves 1.7 to 2.3 times as far in videos, one
-#: of the mouth 1.2 times and, at its 99th percentile, several times.
-_GAINS: Final = {"browDown": 1.25, "mouthFrown": 1.5}
+#: By how much shapes are enlarged. A full weight is the most that a face does: measured brows rise 1.2 to 1.5 times as
+#: far as ICT's for a full score, lids narrow 1.5 times as far, jaws open 1.1 times. Of painted brows and lips the
+#: landmarker sees two thirds of what they do.
+_GAINS: Final = {
+    "browInnerUp": 1.65,
+    "browOuterUp": 1.3,
+    "browDown": 1.9,
+    "eyeSquint": 1.5,
+    "eyeWide": 1.4,
+    "jawOpen": 1.12,
+    "mouthFrown": 1.5,
+    "mouthPucker": 1.25,
+    "mouthSmile": 1.2,
+}
+#: The share of a clip's frames, those with the least expression, whose median face is taken for the face at rest.
+_RESTING: Final = 0.1
 
 
 def canonical_face(task: Path) -> tuple[Array, Array]:
@@ -133,14 +149,47 @@ def carry(canonical: Array, ict: Path, indices: Path) -> Array:
     return np.stack([shape * gain for shape, gain in zip(carried, gains, strict=True)])
 
 
-def measure(canonical: Array, clips: list[Path]) -> tuple[Array, Array, Array]:
-    """Regress pose-free landmarks on blendshape scores within each clip.
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Faces of the videos, freed of pose, in the canonical frame; N frames over all clips.
 
-    Returns (52, 478, 3) displacements for a score of 1 in centimetres, the scores' standard deviations (52,), and the
-    99th percentile of each point's distance from its clip's mean, (478,) in face widths.
+    Attributes:
+        scores, moves: (N, 52) and (N, 478, 3) centimetres, less their clip's mean.
+        risen, strayed: the same, less their clip's face at rest.
     """
-    scores, moves = [], []
+
+    scores: Array
+    moves: Array
+    risen: Array
+    strayed: Array
+
+    def basis(self) -> Array:
+        """Ridge regression of the moves on the scores: (52, 478, 3) centimetres for a score of 1."""
+        normal = self.scores.T @ self.scores + _RIDGE * np.eye(self.scores.shape[1])
+        flat = np.linalg.solve(normal, self.scores.T @ self.moves.reshape(len(self.moves), -1))
+        return flat.reshape(self.scores.shape[1], -1, 3)
+
+    def reach(self, width: float) -> Array:
+        """How far each point strays from the face at rest in 99 of 100 frames, (478,) in face widths."""
+        return np.asarray(np.percentile(np.linalg.norm(self.strayed[:, :, :2], axis=2), 99, axis=0) / width)
+
+    def extent(self, index: int, shape: Array) -> float:
+        """How far the strongest frames of a score go along a (468, 3) shape, for a score of 1; NaN if it never rose."""
+        rise = self.risen[:, index]
+        strong = rise >= max(float(np.quantile(rise, 0.99)), 0.25)
+        flat = shape[:, :2]
+        most = np.argsort(np.linalg.norm(flat, axis=1))[-40:]
+        if not strong.any() or not flat.any():
+            return float("nan")
+        along = (self.strayed[strong][:, most, :2] * flat[most]).sum(axis=(1, 2)) / (flat[most] ** 2).sum()
+        return float(np.median(along / rise[strong]))
+
+
+def measure(canonical: Array, clips: list[Path]) -> Measured:
+    """Landmarks freed of pose, and blendshape scores, of every face in the clips."""
+    parts: list[tuple[Array, Array, Array, Array]] = []
     rigid = list(RIGID)
+    active = [index for index, name in enumerate(BLENDSHAPES) if index and not name.startswith("eyeLook")]
     for clip in clips:
         rows, shapes = [], []
         with open_source(str(clip)) as source, Landmarker(AssetStore(), mode="video") as landmarker:
@@ -154,15 +203,13 @@ def measure(canonical: Array, clips: list[Path]) -> tuple[Array, Array, Array]:
                     shapes.append(face.blendshapes)
         if len(rows) < 30:
             continue
-        scores.append(np.array(shapes) - np.mean(shapes, axis=0))
-        moves.append(np.array(rows) - np.mean(rows, axis=0))
+        scores, points = np.array(shapes, float), np.array(rows)
+        shown = scores[:, active].sum(axis=1)
+        still = shown <= np.quantile(shown, _RESTING)
+        rest, face_at_rest = np.median(scores[still], axis=0), np.median(points[still], axis=0)
+        parts.append((scores - scores.mean(axis=0), points - points.mean(axis=0), scores - rest, points - face_at_rest))
         print(f"{clip.stem}: {len(rows)} faces")
-    x, y = np.concatenate(scores), np.concatenate(moves)
-    width = np.ptp(canonical[:, 0])
-    normal = x.T @ x + _RIDGE * np.eye(x.shape[1])
-    basis = np.linalg.solve(normal, x.T @ y.reshape(len(y), -1)).reshape(x.shape[1], -1, 3)
-    reach = np.percentile(np.linalg.norm(y[:, :, :2], axis=2), 99, axis=0) / width
-    return basis, x.std(axis=0), reach
+    return Measured(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
 
 
 def main() -> None:
@@ -177,16 +224,19 @@ def main() -> None:
     carried = carry(
         canonical, data / "ict-facekit" / "ict_expressions.npz", data / "ict-facekit" / "vertex_indices.json"
     )
-    measured, spread, reach = measure(canonical, sorted((data / "clips").glob("*.mp4")))
+    faces = measure(canonical, sorted((data / "clips").glob("*.mp4")))
+    measured, spread = faces.basis(), faces.scores.std(axis=0)
 
     cosines = np.zeros(len(BLENDSHAPES))
     ratios = np.zeros(len(BLENDSHAPES))
-    print(f"{'blendshape':22} {'spread':>7} {'cosine':>7} {'ratio':>7}")
+    extents = np.full(len(BLENDSHAPES), np.nan)
+    print(f"{'blendshape':22} {'spread':>7} {'cosine':>7} {'ratio':>7} {'extent':>7}")
     for index, name in enumerate(BLENDSHAPES[1:], start=1):
         ours, theirs = carried[index, :, :2].ravel(), measured[index, :MESH_POINTS, :2].ravel()
         cosines[index] = ours @ theirs / (np.linalg.norm(ours) * np.linalg.norm(theirs) + 1e-9)
         ratios[index] = np.linalg.norm(theirs) / (np.linalg.norm(ours) + 1e-9)
-        print(f"{name:22} {spread[index]:7.3f} {cosines[index]:7.2f} {ratios[index]:7.2f}")
+        extents[index] = faces.extent(index, carried[index])
+        print(f"{name:22} {spread[index]:7.3f} {cosines[index]:7.2f} {ratios[index]:7.2f} {extents[index]:7.2f}")
 
     neutral = np.zeros((478, 3))
     neutral[:MESH_POINTS] = canonical
@@ -206,7 +256,8 @@ def main() -> None:
             deltas=deltas.astype(np.float32),
             measured_cosine=cosines.astype(np.float32),
             measured_ratio=ratios.astype(np.float32),
-            reach=reach.astype(np.float32),
+            measured_extent=extents.astype(np.float32),
+            reach=faces.reach(float(np.ptp(canonical[:, 0]))).astype(np.float32),
         )
 
 

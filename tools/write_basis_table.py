@@ -27,6 +27,7 @@ was measured on faces in videos by ridge regression of pose-free landmarks on th
 
 - **cosine**: of the two displacements over the 468 points, seen from the front; 1 is the same motion;
 - **ratio**: length of the measured over that of the carried;
+- **extent**: how far the strongest measured frames go along the carried shape from the face at rest, for a score of 1;
 - **reach**: how far the carried shape moves its farthest point at weight 1, in hundredths of the face's width.
 
 A score that hardly ever rose in the videos has nothing to regress on: a ratio near 0 says that the measure is blind
@@ -41,11 +42,12 @@ def page() -> str:
     """The page as Markdown."""
     basis = load_basis()
     with resources.files("visavis.portrait").joinpath("basis.npz").open("rb") as file, np.load(file) as stored:
-        cosines, ratios = stored["measured_cosine"], stored["measured_ratio"]
-    lines = ["| blendshape | cosine | ratio | reach |", "|---|---|---|---|"]
+        cosines, ratios, extents = (stored[f"measured_{kind}"] for kind in ("cosine", "ratio", "extent"))
+    lines = ["| blendshape | cosine | ratio | extent | reach |", "|---|---|---|---|---|"]
     for index, name in enumerate(BLENDSHAPES[1:], start=1):
         reach = float(np.linalg.norm(basis.deltas[index, :, :2], axis=1).max()) / basis.width
-        lines.append(f"| {name} | {cosines[index]:.2f} | {ratios[index]:.2f} | {100 * reach:.1f} |")
+        extent = "" if np.isnan(extents[index]) else f"{extents[index]:.2f}"
+        lines.append(f"| {name} | {cosines[index]:.2f} | {ratios[index]:.2f} | {extent} | {100 * reach:.1f} |")
     sees = ratios[1:] > 0.1
     lines += [
         "",

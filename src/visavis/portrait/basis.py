@@ -25,7 +25,8 @@ class Basis:
         neutral: (478, 3) float32, the resting face.
         normals: (478, 3) float32, unit vectors out of the resting face.
         deltas: (52, 478, 3) float32, the displacement of each point at weight 1, in the order of `BLENDSHAPES`.
-        reach: (478,) float32, how far each point strays from its mean in 99 of 100 measured frames, in face widths.
+        reach: (478,) float32, how far each point strays from the face at rest in 99 of 100 measured frames, in
+            face widths.
     """
 
     neutral: Float32

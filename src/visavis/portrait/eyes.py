@@ -17,7 +17,7 @@ from visavis.portrait.basis import Basis
 from visavis.portrait.topology import BROWS, EYES, IRISES
 from visavis.types import BLENDSHAPE_INDEX, BLENDSHAPES, Float32, Image
 
-__all__ = ["Eye", "make_eye"]
+__all__ = ["CLOSED", "Eye", "make_eye", "stretched"]
 
 Array = NDArray[np.float64]
 
@@ -25,6 +25,8 @@ Array = NDArray[np.float64]
 CURVE_SAMPLES: Final = 65
 #: How far the curves go beyond the corners, in eye widths.
 CURVE_MARGIN: Final = 0.25
+#: Where a full blink brings the upper lid, in apertures below its painted place: over the margin of the lower one.
+CLOSED: Final = 1.25
 #: Greatest distance of the lids of an eye at rest that looks straight ahead, in eye widths.
 _RESTING_APERTURE: Final = 0.30
 #: How much further a wide eye opens where the painted lids are lowered, for each share of the aperture that they hide,
@@ -56,6 +58,7 @@ class Eye:
         box: `x0, y0, x1, y1` in pixels: all that the lids can move.
         white: (h, w, 3) uint8 RGB, the eyeball without its iris.
         iris: (h, w, 4) uint8 RGBA, completed behind the lids.
+        lid: (h, w, 3) uint8 RGB, the closed upper lid, where a full blink has it.
     """
 
     side: str
@@ -77,6 +80,7 @@ class Eye:
     box: tuple[int, int, int, int]
     white: Image
     iris: NDArray[np.uint8]
+    lid: Image
 
     def curve_position(self, u: Float32) -> Float32:
         """The place of `u` (pixels) among the samples of the curves, as a fractional index."""
@@ -156,7 +160,18 @@ def make_eye(image: Image, points: Array, side: str, basis: Basis, rotation: Arr
         box=box,
         white=white,
         iris=iris,
+        lid=_paint_lid(image, box, (origin, axis, down), u, (upper, lower, above)),
     )
+
+
+def stretched(v: Float32, edge: Float32, rest: Float32, end: Float32) -> Float32:
+    """Where the skin at `v` comes from when the lid's edge has gone from `rest` to `edge` and `end` stays.
+
+    Between the edge (t = 1) and the far border (t = 0) the shift falls as `t^2 (3 - 2t)`, flat at both ends: the edge
+    moves as a whole, with its lashes, and the border shows no seam.
+    """
+    t = np.clip((v - end) / np.where(np.abs(edge - end) < 1e-3, 1e-3, edge - end), 0, 1)
+    return np.asarray(v + (rest - edge) * t * t * (3 - 2 * t), np.float32)
 
 
 def _curve(line: Array, origin: Array, axis: Array, down: Array, u: Array) -> Array:
@@ -246,6 +261,48 @@ def _paint_eyeball(
     keep = cv2.GaussianBlur(keep.astype(np.float32), (0, 0), 0.6) if seen_white.any() else keep
     rgba = np.concatenate([iris, 255 * alpha[:, :, None]], axis=2)
     return np.clip(keep, 0, 255).astype(np.uint8), np.clip(rgba, 0, 255).astype(np.uint8)
+
+
+def _paint_lid(
+    image: Image,
+    box: tuple[int, int, int, int],
+    frame: tuple[Array, Array, Array],
+    u: Array,
+    curves: tuple[Array, Array, Array],
+) -> Image:
+    """The closed upper lid over `box`; `frame` is (origin, axis, down), `curves` are (upper, lower, above) at `u`.
+
+    Stretched over the eye, the few strokes above a painted eye become streaks. A lid is smooth along the eye, and as
+    rough as the paint of the cheek below.
+    """
+    import cv2
+
+    origin, axis, down = frame
+    upper, lower, above = curves
+    width = (u[-1] - u[0]) / (1 + 2 * CURVE_MARGIN)
+    closed = upper + CLOSED * (lower - upper)
+    along = np.arange(np.floor(u[0]), np.ceil(u[-1]) + 1)
+    across = np.arange(np.floor(above.min()), np.ceil(closed.max()) + 0.1 * width + 1)[:, None]
+    edge, rest, end = (np.interp(along, u, curve)[None] for curve in (closed, upper, above))
+
+    def paint(across: Array) -> Float32:
+        """The painting at places of the eye's frame, (rows, columns, 3)."""
+        places = origin + along[None, :, None] * axis + across[:, :, None] * down
+        x, y = np.moveaxis(places.astype(np.float32), 2, 0)
+        pixels = cv2.remap(image, np.ascontiguousarray(x), np.ascontiguousarray(y), cv2.INTER_LINEAR)
+        return np.asarray(pixels, np.float32)
+
+    skin = paint(stretched(across, edge, rest, end).astype(np.float64))
+    skin = cv2.GaussianBlur(skin, (0, 0), sigmaX=0.13 * width, sigmaY=0.045 * width, borderType=cv2.BORDER_REPLICATE)
+    cheek = paint(np.broadcast_to(across + 0.55 * width, (len(across), len(along))))
+    skin += cheek - cv2.GaussianBlur(cheek, (0, 0), 0.04 * width, borderType=cv2.BORDER_REPLICATE)
+
+    x0, y0, x1, y1 = box
+    x, y = np.meshgrid(np.arange(x0, x1) - origin[0], np.arange(y0, y1) - origin[1])
+    column = (x * axis[0] + y * axis[1] - along[0]).astype(np.float32)
+    row = (x * down[0] + y * down[1] - across[0]).astype(np.float32)
+    lid = cv2.remap(skin, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.clip(np.rint(lid), 0, 255).astype(np.uint8)
 
 
 def _spread(patch: Image, known: NDArray[np.bool_], *, sigma: float) -> Float32:

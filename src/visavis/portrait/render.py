@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.portrait.breath import around
-from visavis.portrait.eyes import Eye
+from visavis.portrait.eyes import CLOSED, Eye, stretched
 from visavis.portrait.fields import invert
 from visavis.portrait.rig import Rig, motion_weights
 from visavis.types import Expression, Float32, Image
@@ -218,8 +218,8 @@ def lid_positions(eye: Eye, weights: Float32) -> tuple[Float32, Float32]:
     raised = _saturated(float(eye.lower_squint @ weights), 0.25, 0.4)
     blink = float(np.clip(eye.blink @ weights, 0, 1))
     # A blink takes the way that is left, so that a smiling eye and an open one both close just so.
-    closed = squint + blink * (1.05 - squint)
-    raised = raised + blink * (-0.05 - raised)
+    closed = squint + blink * (CLOSED - squint)
+    raised = raised + blink * (1 - CLOSED - raised)
     aperture = eye.lower - eye.upper
     profile = aperture / max(eye.aperture, 1e-6)
     # Closing is a share of this eye's own aperture; opening is measured by that of an eye at rest, so that
@@ -261,22 +261,35 @@ def _draw_eye(
     top, bottom, rest_top, rest_bottom, top_end, bottom_end = _at(curves, eye.curve_position(u))
     lid_v = np.where(
         v < (top + bottom) / 2,
-        _stretched(v, top, rest_top, top_end),
-        _stretched(v, bottom, rest_bottom, bottom_end),
+        stretched(v, top, rest_top, top_end),
+        stretched(v, bottom, rest_bottom, bottom_end),
     )
     skin_x, skin_y = x + (lid_v - v) * eye.down[0], y + (lid_v - v) * eye.down[1]
     skin = cv2.remap(lit, skin_x, skin_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
 
     x, y = x - eye.box[0], y - eye.box[1]
+    # The far part of a lid that closes rolls out from under the brow.
+    way = CLOSED * (rest_bottom - rest_top)
+    closed = np.clip((top - rest_top) / np.maximum(way, 1e-3), 0, 1)
+    inward = np.clip((v - top_end) / np.maximum(top - top_end, 1e-3), 0, 1)
+    rolled = np.clip(2.5 * closed - 0.4, 0, 1) * np.clip(2 * inward - 0.1, 0, 1) * (v < top + 0.06 * eye.width)
+    if rolled.any():
+        rest_of_way = rest_top + way - top
+        lid_x, lid_y = x + rest_of_way * eye.down[0], y + rest_of_way * eye.down[1]
+        lid = cv2.remap(eye.lid, lid_x, lid_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        skin += (lid - skin) * rolled[:, :, None]
+
     ball = cv2.remap(eye.white, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
     iris = cv2.remap(eye.iris, x - shift[0], y - shift[1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_CONSTANT)
     ball = _over(ball, iris[:, :, :3], iris[:, :, 3])
-    # A lid that comes down brings its shadow with it.
+    # A lid that comes down brings its shadow with it, and turns its own edge away from the light.
     lowered = np.clip((top - rest_top) / max(eye.open_aperture, 1.0), 0, 1)
     ball *= (1 - 0.55 * lowered * np.exp(-np.maximum(v - top, 0) / (0.12 * eye.width)))[:, :, None]
+    edge = (v - top) / eye.width
+    skin *= (1 - 0.22 * lowered * np.exp(-((np.where(edge > 0, 6 * edge, edge) / 0.18) ** 2)))[:, :, None]
     # Lashes that pointed at the viewer hang down over the closed lid's edge, darkest in the middle.
-    within = np.clip(np.minimum(u, eye.width - u) / (0.15 * eye.width), 0, 1)
-    skin *= (1 - 0.65 * lowered * within * np.exp(-(((v - top) / (0.04 * eye.width)) ** 2)))[:, :, None]
+    within = np.clip(np.minimum(u, eye.width - u) / (0.1 * eye.width) + 0.3, 0, 1)
+    skin *= (1 - 0.72 * lowered * within * np.exp(-(((edge - 0.01) / 0.042) ** 2)))[:, :, None]
     # The painted edge, with its lashes, belongs to the lid: the eyeball begins a little inside of it.
     soft = max(0.02 * eye.width, 0.8)
     seen = np.clip((v - top) / soft - 0.5, 0, 1) * np.clip((bottom - v) / soft - 0.5, 0, 1)
@@ -288,16 +301,6 @@ def _at(curves: Float32, place: Float32) -> tuple[Float32, ...]:
     """(N, C) curves at fractional indices, linearly: C arrays of the shape of `place`."""
     place = np.clip(place, 0, len(curves) - 1.001)
     first = place.astype(np.intp)
-    share = (place - first)[:, :, None]
+    share = (place - first).astype(np.float32)[:, :, None]
     values = curves[first] * (1 - share) + curves[first + 1] * share
     return tuple(values[:, :, index] for index in range(curves.shape[1]))
-
-
-def _stretched(v: Float32, edge: Float32, rest: Float32, end: Float32) -> Float32:
-    """Where the skin at `v` comes from when the lid's edge has gone from `rest` to `edge` and `end` stays.
-
-    Between the edge (t = 1) and the far border (t = 0) the shift falls as `t^2 (3 - 2t)`, flat at both ends: the edge
-    moves as a whole, with its lashes, and the border shows no seam.
-    """
-    t = np.clip((v - end) / np.where(np.abs(edge - end) < 1e-3, 1e-3, edge - end), 0, 1)
-    return np.asarray(v + (rest - edge) * t * t * (3 - 2 * t), np.float32)

@@ -111,7 +111,7 @@ class Rig:
             self.mouth.jaw_part,
         ]
         arrays += [self.mouth.upper_mask, self.mouth.lower_mask, *self.creases.patches]
-        arrays += [array for eye in self.eyes for array in (eye.white, eye.iris)]
+        arrays += [array for eye in self.eyes for array in (eye.white, eye.iris, eye.lid)]
         return sum(array.nbytes for array in arrays)
 
 

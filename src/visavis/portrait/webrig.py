@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.portrait.creases import Creases
-from visavis.portrait.eyes import CURVE_MARGIN, Eye
+from visavis.portrait.eyes import CLOSED, CURVE_MARGIN, Eye
 from visavis.portrait.fields import Grid
 from visavis.portrait.rig import Rig
 from visavis.types import BLENDSHAPES, Float32
@@ -27,7 +27,7 @@ __all__ = ["FORMAT", "VERSION", "export_web_rig"]
 
 #: What `manifest.json` calls itself, and which form of it this is.
 FORMAT: Final = "visavis-rig"
-VERSION: Final = 1
+VERSION: Final = 2
 
 #: Displacements need not be finer than this, in face widths: far below what can be seen, and small files.
 _FINEST: Final = 1e-5
@@ -61,6 +61,7 @@ def export_web_rig(rig: Rig, *, title: str = "") -> dict[str, bytes]:
     for index, eye in enumerate(rig.eyes):
         arrays.add(f"eye{index}_white", eye.white)
         arrays.add(f"eye{index}_iris", eye.iris)
+        arrays.add(f"eye{index}_lid", eye.lid)
         arrays.add(f"eye{index}_curves", np.stack([eye.upper, eye.lower, eye.above, eye.below], axis=1))
     crease_maps, crease_scales = _packed_creases(rig.creases)
     arrays.add("creases", crease_maps)
@@ -158,6 +159,7 @@ def _eye(eye: Eye, rig: Rig) -> dict[str, Any]:
         "aperture": _number(eye.aperture),
         "open_aperture": _number(eye.open_aperture),
         "curve_margin": CURVE_MARGIN,
+        "closed": CLOSED,
         "upper_squint": _numbers(eye.upper_squint),
         "lower_squint": _numbers(eye.lower_squint),
         "blink": _numbers(eye.blink),

@@ -136,6 +136,7 @@ class Moving {
         curves: new Texture(gl, "rgba32f", curves.shape[0], 1, { data: curves.data }),
         white: picture("rgb8", arrays[`eye${index}_white`]),
         iris: picture("rgba8", arrays[`eye${index}_iris`]),
+        lid: picture("rgb8", arrays[`eye${index}_lid`]),
       };
     });
     const [layers, height, width] = arrays.creases.shape;
@@ -230,9 +231,10 @@ class Moving {
       if (!pose.eyes[index]) return;
       const { shift, closing, drawn, share } = pose.eyes[index];
       this.#within(drawn, screen);
-      const { curves, white, iris, origin, axis, down, width, box } = eye;
+      const { curves, white, iris, lid, origin, axis, down, width, box, closed } = eye;
       programs.eye.run({
-        ...face, curves, white, iris, origin, axis, down, width, box: box.slice(0, 2), margin: eye.curve_margin,
+        ...face, curves, white, iris, lid, origin, axis, down, width, closed, box: box.slice(0, 2),
+        margin: eye.curve_margin,
         openAperture: eye.open_aperture, room: LID_ROOM, closing, shift, share,
       });
     });
@@ -263,10 +265,10 @@ function poseEye(eye, weights, gaze) {
   const raised = saturated(dot(eye.lower_squint, weights), 0.25, 0.4);
   const blink = Math.min(Math.max(dot(eye.blink, weights), 0), 1);
   // A blink takes the way that is left, so that a smiling eye and an open one both close just so.
-  const closed = [squint + blink * (1.05 - squint), raised + blink * (-0.05 - raised)];
+  const shares = [squint + blink * (eye.closed - squint), raised + blink * (1 - eye.closed - raised)];
   // Closing is a share of this eye's own aperture; opening is measured by that of an eye at rest.
   const wide = eye.open_aperture / Math.max(eye.aperture, 1e-6);
-  const closing = closed.map((share) => (share >= 0 ? share : share * wide));
+  const closing = shares.map((share) => (share >= 0 ? share : share * wide));
   let most = Math.max(Math.abs(shift[0]), Math.abs(shift[1]));
   for (let i = 0; i < eye.samples.length; i += 4) {
     const [upper, lower, above, below] = eye.samples.subarray(i, i + 4);

@@ -1,15 +1,14 @@
 // Fetches a rig's files and looks into them; `docs/rig-format.md` says what they hold.
 
 const KINDS = { int8: Int8Array, uint8: Uint8Array, int16: Int16Array, float32: Float32Array };
-const FORMATS = ["visavis-rig", "visavis-flat"];
-const VERSION = 1;
+const VERSIONS = { "visavis-rig": 2, "visavis-flat": 1 };
 
 /** Fetch the manifest at `url` and the files that it names. */
 export async function fetchRig(url) {
   const response = await fetch(url);
   if (!response.ok) throw new Error(`the rig could not be loaded: ${response.status}`);
   const manifest = await response.json();
-  if (!FORMATS.includes(manifest.format) || manifest.version !== VERSION) {
+  if (!manifest.version || VERSIONS[manifest.format] !== manifest.version) {
     throw new Error(`the rig could not be loaded: ${manifest.format} ${manifest.version} is not known to this page`);
   }
   const file = async (name) => {

@@ -264,6 +264,7 @@ export const eye = (packed) => `${warp(packed)}
 uniform sampler2D curves;  // (upper, lower, above, below) along the eye
 uniform sampler2D white;
 uniform sampler2D iris;
+uniform sampler2D lid;     // the closed upper lid
 uniform vec2 box;
 uniform vec2 origin;
 uniform vec2 axis;
@@ -271,6 +272,7 @@ uniform vec2 down;
 uniform float width;
 uniform float margin;
 uniform float openAperture;
+uniform float closed;      // where a full blink brings the upper lid, in apertures
 uniform float room;
 uniform vec2 closing;      // of the upper and of the lower lid, for each pixel of aperture
 uniform vec2 shift;        // of the iris
@@ -303,19 +305,28 @@ void main() {
   vec4 rest = mix(one, two, part);
   vec2 lids = mix(lidsOf(one), lidsOf(two), part);
 
-  float lid = v < (lids.x + lids.y) / 2.0 ? stretched(v, lids.x, rest.x, rest.z) : stretched(v, lids.y, rest.y, rest.w);
-  vec3 skin = paintAt(place + (lid - v) * down);
+  float from = v < (lids.x + lids.y) / 2.0 ? stretched(v, lids.x, rest.x, rest.z) : stretched(v, lids.y, rest.y, rest.w);
+  vec3 skin = paintAt(place + (from - v) * down);
+  // The far part of a lid that closes rolls out from under the brow.
+  float way = closed * (rest.y - rest.x);
+  float gone = clamp((lids.x - rest.x) / max(way, 1e-3), 0.0, 1.0);
+  float inward = clamp((v - rest.z) / max(lids.x - rest.z, 1e-3), 0.0, 1.0);
+  float rolled = clamp(2.5 * gone - 0.4, 0.0, 1.0) * clamp(2.0 * inward - 0.1, 0.0, 1.0);
+  if (rolled > 0.0 && v < lids.x + 0.06 * width) {
+    skin = mix(skin, softAt(lid, place + (rest.x + way - lids.x) * down, box, level).rgb, rolled);
+  }
 
   vec3 ball = softAt(white, place, box, level).rgb;
   vec4 ring = level > 0.4 ? softAt(iris, place - shift, box, level) : sharp(iris, place - shift - box, true);
   ball = mix(ball, ring.rgb, ring.a);
-  // A lid that comes down brings its shadow with it.
+  // A lid that comes down brings its shadow with it, and turns its own edge away from the light.
   float lowered = clamp((lids.x - rest.x) / max(openAperture, 1.0), 0.0, 1.0);
   ball *= 1.0 - 0.55 * lowered * exp(-max(v - lids.x, 0.0) / (0.12 * width));
+  float edge = (v - lids.x) / width, shade = (edge > 0.0 ? 6.0 * edge : edge) / 0.18;
+  skin *= 1.0 - 0.22 * lowered * exp(-shade * shade);
   // Lashes that pointed at the viewer hang down over the closed lid's edge, darkest in the middle.
-  float within = clamp(min(u, width - u) / (0.15 * width), 0.0, 1.0);
-  float lash = (v - lids.x) / (0.04 * width);
-  skin *= 1.0 - 0.65 * lowered * within * exp(-lash * lash);
+  float within = clamp(min(u, width - u) / (0.1 * width) + 0.3, 0.0, 1.0), lash = (edge - 0.01) / 0.042;
+  skin *= 1.0 - 0.72 * lowered * within * exp(-lash * lash);
   // The painted edge, with its lashes, belongs to the lid: the eyeball begins a little inside of it.
   float soft = max(0.02 * width, 0.8);
   float seen = clamp((v - lids.x) / soft - 0.5, 0.0, 1.0) * clamp((lids.y - v) / soft - 0.5, 0.0, 1.0);
