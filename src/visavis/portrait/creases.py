@@ -73,8 +73,8 @@ def _sided(side: str) -> tuple[_Fold, ...]:
         _Fold(  # furrow beside the root of the nose
             pick((107, 55, 193), (336, 285, 417)),
             {f"browDown{side}": 1.0, "browInnerUp": 0.35},
-            0.26,
-            0.011,
+            0.44,
+            0.012,
             turn,
         ),
         _Fold(  # shadow of the lowered brow over the hollow of the eye

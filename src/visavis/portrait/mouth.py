@@ -214,8 +214,13 @@ def paint_inside(
 
     # At rest the two rows meet just below the line of the lips.
     lower_edge = 2.1 - 1.2 * (u / 22) ** 2
-    lower_alpha, lower_shade = _tooth_row(u, v, _LOWER_TEETH_MM, top=lower_edge, bottom=lower_edge + 9, pixel=pixel)
-    lower_colour = ivory * 0.72 * (lower_shade * (0.4 + 0.6 * fade))[:, :, None]
+    # Below the teeth the gum goes on behind the lip, in arcs, darker the deeper it lies.
+    lower_alpha, lower_shade = _tooth_row(u, v, _LOWER_TEETH_MM, top=lower_edge, bottom=lower_edge + 30, pixel=pixel)
+    lower_gum = np.clip((v - lower_edge - 7.5 - 1.2 * (lower_shade - 1)) / 1.0, 0, 1)[:, :, None]
+    lower_light = 0.4 + 0.6 * fade
+    lower_colour = ivory * 0.72 * (lower_shade * lower_light)[:, :, None] * (1 - lower_gum)
+    sunk = lower_light * np.clip(1 - (v - lower_edge - 8) / 26, 0.35, 1)
+    lower_colour = lower_colour + (palette.lip * 0.5 + palette.dark * 0.08) * sunk[:, :, None] * lower_gum
     # The tongue lies behind the lower teeth: a soft mound, lit a little at its top.
     mound = 3.0 + 0.012 * u**2
     tongue_alpha = np.clip((v - mound) / 3.0, 0, 1) * np.clip((19 - np.abs(u)) / 5, 0, 1)

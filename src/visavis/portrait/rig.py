@@ -54,6 +54,8 @@ _NODES_PER_FACE: Final = 84
 _FADE: Final = 0.33
 #: A turn of the head is gone at the painting's own border, and whole at this distance from it, in face widths.
 _TURN_BORDER: Final = 0.3
+#: Over which distance the outline of the face takes the mean of the motions around, in face widths.
+_CALM: Final = 0.12
 #: Smallest face that can be rigged, in pixels between the outlines of its cheeks.
 MIN_FACE_WIDTH: Final = 60
 #: Steepest head turn that can be rigged, in degrees from the front as the landmarks measure it; of a true profile
@@ -232,10 +234,12 @@ def _project(basis: Basis, rotation: Array, scale: float, upright: Array) -> Arr
     """What each blendshape does to the mesh as painted, (56, 478, 2) pixels with y down; 0 for other motions."""
     moved = np.zeros((MOTIONS, len(upright), 2))
     deltas = basis.deltas.astype(np.float64) @ rotation.T * scale
-    # Skin that is turned away is not seen to move: its paint is the outline of the face. The jaw moves as a whole.
-    seen = np.tile(_smooth_step(basis.normals.astype(np.float64) @ rotation[2] / 0.45), (len(BLENDSHAPES), 1))
+    # Skin that is turned away is hardly seen to move: its paint is the outline of the face. The jaw moves as a whole.
+    facing = basis.normals.astype(np.float64) @ rotation[2]
+    seen = np.tile(0.3 + 0.7 * _smooth_step(facing / 0.45), (len(BLENDSHAPES), 1))
     seen[list(_JAW_MOTIONS)] = 1
-    moved[: len(BLENDSHAPES)] = deltas[:, :, :2] * seen[:, :, None]
+    shapes = _calmed(deltas[:, :, :2] * seen[:, :, None], upright[:, :2], facing, scale * basis.width)
+    moved[: len(BLENDSHAPES)] = shapes
     # Lids are turned over to the eyes; what is left of these motions would drag the brow about.
     moved[list(_LID_MOTIONS)] = 0
     # An eye goes where its corners go, and its lids move over it; a spline that knew nothing of the lids would swing
@@ -247,6 +251,24 @@ def _project(basis: Basis, rotation: Array, scale: float, upright: Array) -> Arr
             moved[:, list(lid[1:-1])] = (1 - share) * moved[:, [outer]] + share * moved[:, [inner]]
     moved[:, :, 1] *= -1
     return moved
+
+
+def _calmed(moved: Array, places: Array, facing: Array, face_width: float) -> Array:
+    """Motions (52, 478, 2) of which the outline and the skin turned away follow the mean of their surroundings.
+
+    Seen from the side, points lie close together that a shape moves apart; each by itself would tear the outline.
+    """
+    distance = np.linalg.norm(places[:MESH_POINTS, None] - places[None, :MESH_POINTS], axis=2)
+    nearness = np.exp(-0.5 * (distance / (_CALM * face_width)) ** 2)
+    nearness[:, [*LIP_UPPER, *LIP_LOWER]] = 0
+    nearness /= nearness.sum(axis=1, keepdims=True)
+    share = 1 - _smooth_step(facing[:MESH_POINTS] / 0.9)
+    share[list(FACE_OVAL)] = 1
+    share[[*LIP_UPPER, *LIP_LOWER]] = 0
+    calmed = moved.copy()
+    around = np.einsum("pq,kqc->kpc", nearness, moved[:, :MESH_POINTS])
+    calmed[:, :MESH_POINTS] += share[None, :, None] * (around - moved[:, :MESH_POINTS])
+    return calmed
 
 
 def _grid_around(points: Array, face_width: float, shape: tuple[int, ...]) -> Grid:
