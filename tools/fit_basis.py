@@ -167,7 +167,7 @@ class Measured:
         """Ridge regression of the moves on the scores: (52, 478, 3) centimetres for a score of 1."""
         normal = self.scores.T @ self.scores + _RIDGE * np.eye(self.scores.shape[1])
         flat = np.linalg.solve(normal, self.scores.T @ self.moves.reshape(len(self.moves), -1))
-        return flat.reshape(self.scores.shape[1], -1, 3)
+        return np.asarray(flat.reshape(self.scores.shape[1], -1, 3), np.float64)
 
     def reach(self, width: float) -> Array:
         """How far each point strays from the face at rest in 99 of 100 frames, (478,) in face widths."""

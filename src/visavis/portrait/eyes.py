@@ -283,7 +283,7 @@ def _paint_lid(
     closed = upper + CLOSED * (lower - upper)
     along = np.arange(np.floor(u[0]), np.ceil(u[-1]) + 1)
     across = np.arange(np.floor(above.min()), np.ceil(closed.max()) + 0.1 * width + 1)[:, None]
-    edge, rest, end = (np.interp(along, u, curve)[None] for curve in (closed, upper, above))
+    edge, rest, end = (np.interp(along, u, curve)[None].astype(np.float32) for curve in (closed, upper, above))
 
     def paint(across: Array) -> Float32:
         """The painting at places of the eye's frame, (rows, columns, 3)."""
@@ -292,7 +292,7 @@ def _paint_lid(
         pixels = cv2.remap(image, np.ascontiguousarray(x), np.ascontiguousarray(y), cv2.INTER_LINEAR)
         return np.asarray(pixels, np.float32)
 
-    skin = paint(stretched(across, edge, rest, end).astype(np.float64))
+    skin = paint(stretched(across.astype(np.float32), edge, rest, end).astype(np.float64))
     skin = cv2.GaussianBlur(skin, (0, 0), sigmaX=0.13 * width, sigmaY=0.045 * width, borderType=cv2.BORDER_REPLICATE)
     cheek = paint(np.broadcast_to(across + 0.55 * width, (len(across), len(along))))
     skin += cheek - cv2.GaussianBlur(cheek, (0, 0), 0.04 * width, borderType=cv2.BORDER_REPLICATE)
@@ -302,7 +302,7 @@ def _paint_lid(
     column = (x * axis[0] + y * axis[1] - along[0]).astype(np.float32)
     row = (x * down[0] + y * down[1] - across[0]).astype(np.float32)
     lid = cv2.remap(skin, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return np.clip(np.rint(lid), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(lid), 0, 255), np.uint8)
 
 
 def _spread(patch: Image, known: NDArray[np.bool_], *, sigma: float) -> Float32:

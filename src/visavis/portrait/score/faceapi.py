@@ -7,15 +7,12 @@ dlib's: King, "Dlib-ml: A Machine Learning Toolkit", JMLR 10, 2009, `dlib_face_r
 
 from __future__ import annotations
 
-import json
-import tarfile
 from typing import Any, Final
 
 import numpy as np
 
 from visavis.assets import AssetStore
-from visavis.errors import ModelError
-from visavis.portrait.score.network import Graph, Weights, open_session
+from visavis.portrait.score.network import Graph, Weights, open_session, read_package
 from visavis.portrait.topology import EYES, IBUG_68, LIP_OUTER_LOWER, LIP_OUTER_UPPER
 from visavis.types import Emotion, Float32, Image
 
@@ -137,31 +134,8 @@ def _prepared(face: Image) -> Float32:
 
 def _weights(assets: AssetStore, model: str) -> Weights:
     """The weights of one model of the package, by name, as float32."""
-    path = assets.path("judge-faceapi")
-    try:
-        with tarfile.open(path) as package:
-            manifest = json.loads(_member(package, f"package/model/{model}-weights_manifest.json"))
-            data = _member(package, f"package/model/{model}.bin")
-        found, place = {}, 0
-        for entry in manifest[0]["weights"]:
-            count = int(np.prod(entry["shape"]))
-            packed = entry.get("quantization")
-            stored = np.frombuffer(data, np.uint8 if packed else np.float32, count, place)
-            place += stored.nbytes
-            values = stored.astype(np.float32)
-            if packed:
-                values = values * np.float32(packed["scale"]) + np.float32(packed["min"])
-            found[entry["name"]] = values.reshape(entry["shape"])
-    except (OSError, tarfile.TarError, ValueError, KeyError, IndexError) as error:
-        raise ModelError(f"{path} holds no {model} that can be read ({error}); expected face-api's package") from error
-    return found
-
-
-def _member(package: tarfile.TarFile, name: str) -> bytes:
-    file = package.extractfile(name)
-    if file is None:
-        raise KeyError(name)
-    return file.read()
+    model = f"package/model/{model}"
+    return read_package(assets.path("judge-faceapi"), f"{model}-weights_manifest.json", f"{model}.bin")[1]
 
 
 def expression_network(weights: Weights) -> Any:

@@ -13,7 +13,7 @@ from visavis.portrait.render import MeshRenderer
 from visavis.portrait.renderers import RendererFactory
 from visavis.portrait.score.judges import EmotionJudge, measure_judgement
 from visavis.portrait.score.likeness import Embedding, measure_likeness
-from visavis.portrait.score.motion import measure_motion
+from visavis.portrait.score.motion import ReadLandmarks, measure_motion, measure_seen_motion
 from visavis.portrait.score.reach import ReadBlendshapes, measure_reach
 from visavis.portrait.score.rest import measure_rest
 from visavis.types import Expression, Float32, Image
@@ -45,12 +45,14 @@ class Instruments:
         judges: name emotions.
         embeddings: tell people apart.
         renderer: draws a rig; another implementation can be scored in its place.
+        see: reads landmarks off the same pictures; None leaves out what it would say.
     """
 
     read: ReadBlendshapes
     judges: tuple[EmotionJudge, ...] = ()
     embeddings: tuple[Embedding, ...] = ()
     renderer: RendererFactory = MeshRenderer
+    see: ReadLandmarks | None = None
 
     @classmethod
     def of(cls, assets: AssetStore, *, judges: bool = True, renderer: RendererFactory = MeshRenderer) -> Self:
@@ -58,6 +60,7 @@ class Instruments:
         from visavis.faces import Landmarker
         from visavis.portrait.score.faceapi import FaceApiEmbedding, FaceApiJudge
         from visavis.portrait.score.fer import FerJudge
+        from visavis.portrait.score.human import HumanJudge
 
         landmarker = Landmarker(assets, mode="image")
 
@@ -67,7 +70,9 @@ class Instruments:
 
         if not judges:
             return cls(read, renderer=renderer)
-        return cls(read, (FerJudge(assets), FaceApiJudge(assets)), (FaceApiEmbedding(assets),), renderer)
+        return cls(
+            read, (FerJudge(assets), HumanJudge(assets), FaceApiJudge(assets)), (FaceApiEmbedding(assets),), renderer
+        )
 
     def load(self) -> None:
         """Open every network now, so that what is missing is told before the work.
@@ -104,6 +109,8 @@ def score_portrait(
     figures = measure_reach(renderer, rig.painting, rig.landmarks, asked, instruments.read)
     figures |= measure_rest(renderer, rig.painting, rig.landmarks, rig.face_width, asked)
     figures |= measure_motion(rig, asked)
+    if instruments.see is not None:
+        figures |= measure_seen_motion(renderer, rig.painting, rig.landmarks, asked, instruments.see)
     figures |= measure_judgement(renderer, rig.landmarks, asked, instruments.judges)
     figures |= measure_likeness(renderer, rig.landmarks, asked, instruments.embeddings)
     return PortraitScore(name, figures)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,12 +10,17 @@ from numpy.typing import NDArray
 from visavis.portrait.basis import Basis, load_basis
 from visavis.portrait.eyes import CURVE_MARGIN, CURVE_SAMPLES
 from visavis.portrait.fields import Grid
-from visavis.portrait.render import lid_positions
+from visavis.portrait.pose import similarity
+from visavis.portrait.render import PortraitRenderer, lid_positions
 from visavis.portrait.rig import Rig, motion_weights
-from visavis.portrait.topology import EYES, LIP_LOWER, LIP_UPPER, MESH_POINTS
-from visavis.types import EMOTIONS, Expression, Float32
+from visavis.portrait.score.reach import FaceWindow
+from visavis.portrait.topology import EYES, LIP_LOWER, LIP_UPPER, MESH_POINTS, RIGID
+from visavis.types import EMOTIONS, Expression, Float32, Image
 
-__all__ = ["carried", "measure_motion"]
+__all__ = ["ReadLandmarks", "carried", "measure_motion", "measure_seen_motion"]
+
+#: Reads the (478, 3) landmarks of the one face in a picture (H, W, 3) uint8 RGB, or None where it sees no face.
+ReadLandmarks = Callable[[Image], Float32 | None]
 
 
 def measure_motion(rig: Rig, presets: Mapping[str, Expression], *, basis: Basis | None = None) -> dict[str, float]:
@@ -32,6 +37,48 @@ def measure_motion(rig: Rig, presets: Mapping[str, Expression], *, basis: Basis 
         figures[f"motion/{label}"] = float((far / reach).max())
         figures[f"motion-95/{label}"] = float(np.percentile(far / reach, 95))
     return figures
+
+
+def measure_seen_motion(
+    renderer: PortraitRenderer,
+    painting: Image,
+    landmarks: Float32,
+    presets: Mapping[str, Expression],
+    read: ReadLandmarks,
+    *,
+    basis: Basis | None = None,
+) -> dict[str, float]:
+    """The same as the landmarker sees it: as the living faces were measured, freed of pose, from the face at rest.
+
+    Returns:
+        For each emotion `seen-motion/EMOTION`, the largest ratio over the points, and `seen-motion-95/EMOTION`, their
+        95th percentile; nothing where the reader does not see the painting, or not the render.
+    """
+    basis = basis or load_basis()
+    reach = basis.reach[:MESH_POINTS].astype(np.float64) * basis.width
+    window = FaceWindow(landmarks)
+    rest = _freed_of_pose(read(window.cut(painting)), basis)
+    figures: dict[str, float] = {}
+    if rest is None:
+        return figures
+    for label in EMOTIONS[1:]:
+        moved = _freed_of_pose(read(window.cut(renderer.render(presets[label]))), basis)
+        if moved is None:
+            continue
+        ratio = np.linalg.norm((moved - rest)[:MESH_POINTS, :2], axis=1) / reach
+        figures[f"seen-motion/{label}"] = float(ratio.max())
+        figures[f"seen-motion-95/{label}"] = float(np.percentile(ratio, 95))
+    return figures
+
+
+def _freed_of_pose(landmarks: Float32 | None, basis: Basis) -> NDArray[np.float64] | None:
+    """Landmarks in the frame of the canonical face, (478, 3) centimetres."""
+    if landmarks is None:
+        return None
+    upright = landmarks.astype(np.float64) * (1, -1, -1)
+    rigid = list(RIGID)
+    rotation, scale, shift = similarity(upright[rigid], basis.neutral[rigid].astype(np.float64))
+    return np.asarray(upright @ rotation.T * scale + shift)
 
 
 def carried(rig: Rig, expression: Expression) -> NDArray[np.float64]:

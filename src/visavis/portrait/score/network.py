@@ -1,16 +1,20 @@
-"""Networks of other packages, rebuilt layer by layer in ONNX, so that judging needs no framework to run."""
+"""Networks of other packages, rebuilt in ONNX, so that judging needs no framework to run."""
 
 from __future__ import annotations
 
+import json
+import tarfile
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.errors import ModelError
 from visavis.types import Float32
 
-__all__ = ["Graph", "Weights", "open_session"]
+__all__ = ["Graph", "Weights", "open_session", "read_package"]
 
 #: Weights by name, laid out as TensorFlow does.
 Weights = Mapping[str, Float32]
@@ -75,3 +79,44 @@ def open_session(model: Any) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+
+
+_STORED: Final = {"uint8": np.uint8, "uint16": np.uint16, "float16": np.float16}
+
+
+def read_package(path: Path, manifest: str, data: str) -> tuple[Any, Weights]:
+    """A network as TensorFlow.js keeps it within an npm package: what its JSON says, and its weights as float32.
+
+    Args:
+        path: the package, a `.tgz`.
+        manifest: the member that names the weights, a list of groups or a model with a `weightsManifest`.
+        data: the member that holds them.
+
+    Raises:
+        ModelError: the package does not hold them, or not as the manifest says.
+    """
+    try:
+        with tarfile.open(path) as package:
+            said, stored = json.loads(_member(package, manifest)), _member(package, data)
+        groups = said["weightsManifest"] if isinstance(said, dict) else said
+        weights: dict[str, Float32] = {}
+        place = 0
+        for entry in (entry for group in groups for entry in group["weights"]):
+            packed = entry.get("quantization", {})
+            kind = _STORED[packed["dtype"]] if packed else np.dtype(entry["dtype"])
+            values = np.frombuffer(stored, kind, int(np.prod(entry["shape"])), place)
+            place += values.nbytes
+            values = values.astype(np.float32)
+            if "scale" in packed:
+                values = values * np.float32(packed["scale"]) + np.float32(packed["min"])
+            weights[entry["name"]] = values.reshape(entry["shape"])
+    except (OSError, tarfile.TarError, ValueError, KeyError, IndexError, TypeError) as error:
+        raise ModelError(f"{path} holds no {manifest} that can be read ({error})") from error
+    return said, weights
+
+
+def _member(package: tarfile.TarFile, name: str) -> bytes:
+    file = package.extractfile(name)
+    if file is None:
+        raise KeyError(name)
+    return file.read()
