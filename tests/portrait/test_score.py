@@ -14,6 +14,7 @@ import pytest
 
 from visavis.assets import Asset, AssetStore
 from visavis.errors import AssetError, InputError, MissingPackageError, ModelError, OutputError
+from visavis.portrait.basis import load_basis
 from visavis.portrait.gallery import OpenPortrait, open_portrait
 from visavis.portrait.presets import emotion_presets
 from visavis.portrait.score import (
@@ -29,9 +30,10 @@ from visavis.portrait.score import (
 )
 from visavis.portrait.score.faceapi import FaceApiEmbedding, FaceApiJudge, expression_network, recognition_network
 from visavis.portrait.score.fer import FerJudge, fer_network, read_weights
+from visavis.portrait.score.human import HumanJudge, human_network
 from visavis.portrait.score.judges import measure_judgement
 from visavis.portrait.score.likeness import measure_likeness
-from visavis.portrait.score.motion import carried, measure_motion
+from visavis.portrait.score.motion import carried, measure_motion, measure_seen_motion
 from visavis.portrait.score.network import open_session
 from visavis.portrait.score.reach import SHAPES, FaceWindow, find_window, measure_reach
 from visavis.portrait.score.rest import far_from_face, inside_face, measure_rest
@@ -187,6 +189,26 @@ def test_twice_the_motion_is_twice_as_far_from_human(madonna: OpenPortrait) -> N
     assert measure_motion(twice, emotion_presets())["motion-95/disgust"] > 1.3 * once
 
 
+def test_motion_is_seen_as_people_were_measured_freed_of_pose(madonna: OpenPortrait) -> None:
+    basis = load_basis()
+    rest = basis.neutral * (10, -10, -10) + np.float32(100)
+
+    def seen_motion(strayed: float, turn: float) -> dict[str, float]:
+        moved = rest.copy()
+        moved[152, 1] += 10 * strayed * basis.width
+        angle = np.radians(turn)
+        turned = moved @ np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]])
+        pictures = iter([rest, *6 * [turned.astype(np.float32)]])
+        window = madonna.rig.landmarks
+        renderer = Made(madonna.image, lambda image, _: image)
+        return measure_seen_motion(renderer, madonna.image, window, emotion_presets(), lambda _: next(pictures))
+
+    chin = float(basis.reach[152])
+    assert seen_motion(0.5 * chin, 0)["seen-motion/joy"] == pytest.approx(0.5, abs=0.02)
+    assert seen_motion(0.5 * chin, 10)["seen-motion/joy"] == pytest.approx(0.5, abs=0.02)
+    assert seen_motion(0.5 * chin, 0)["seen-motion-95/joy"] < 0.05
+
+
 class Fixed:
     """A judge that always sees joy."""
 
@@ -333,7 +355,7 @@ def faceapi_package(path: Path, members: Mapping[str, bytes]) -> AssetStore:
 
 def test_a_damaged_package_is_told(tmp_path: Path) -> None:
     for members in ({}, {"face_expression_model-weights_manifest.json": b"[]", "face_expression_model.bin": b""}):
-        with pytest.raises(ModelError, match="holds no face_expression_model"):
+        with pytest.raises(ModelError, match="holds no package/model/face_expression_model"):
             FaceApiJudge(faceapi_package(tmp_path / "faceapi.tgz", members)).load()
 
 
@@ -376,6 +398,22 @@ def test_the_rebuilt_network_says_what_keras_says_of_the_file(assets: AssetStore
     np.testing.assert_allclose(
         given, (0.6898724, 0.0002721, 0.0182066, 0.0198294, 0.2196694, 0.0104649, 0.0416851), atol=1e-5
     )
+
+
+def test_big_xception_says_what_tensorflow_js_says_of_the_file(assets: AssetStore) -> None:
+    """Golden values: what TensorFlow.js 4 gives in Node for the same faint picture."""
+    judge = HumanJudge(assets)
+    try:
+        judge.load()
+    except AssetError as error:
+        pytest.skip(f"the judge cannot be had here: {error}")
+    grey = (waves(64)[None, None, :, :, 0] / 127.5 - 1) * 0.04
+    given = judge._session.run(None, {"pixels": grey.astype(np.float32)})[0][0]
+    np.testing.assert_allclose(
+        given, (0.0184133, 0.0848708, 0.0132073, 0.1909095, 0.1557123, 0.4288081, 0.1080788), atol=1e-5
+    )
+    with pytest.raises(ModelError, match="expected big-Xception"):
+        human_network({})
 
 
 def test_a_damaged_file_of_the_judge_is_told(tmp_path: Path) -> None:
