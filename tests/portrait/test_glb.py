@@ -15,6 +15,7 @@ from tests.node import require_node_package
 
 from visavis.assets import AssetStore
 from visavis.errors import OutputError
+from visavis.portrait.eyes import CLOSED
 from visavis.portrait.gallery import DEFAULT_PORTRAIT, open_portrait
 from visavis.portrait.glb import TARGETS, export_glb, write_glb
 from visavis.portrait.rig import Rig
@@ -112,9 +113,9 @@ def test_a_blink_brings_the_edges_of_the_lids_together(rig: Rig, data: bytes) ->
         middle = np.abs(u / eye.width - 0.5) < 0.1
         aperture = eye.aperture
         edges = middle & (v > eye.upper.min() - 1) & (v < eye.lower.max() + 1)
-        # The upper lid comes down all the way, the lower one all but stays.
-        assert moved[edges].max() > 0.9 * aperture
-        assert abs(moved[edges].min()) < 0.1 * aperture
+        # The upper lid comes down all the way, over the margin of the lower one, which gives way a little.
+        assert moved[edges].max() > 0.9 * CLOSED * aperture
+        assert 0 < moved[edges].min() < 1.1 * (CLOSED - 1) * aperture
 
 
 def test_bounds_are_told_truly(data: bytes) -> None:

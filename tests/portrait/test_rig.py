@@ -67,7 +67,7 @@ def test_the_paint_does_not_fold(madonna: OpenPortrait, name: str, expression: E
     area = jacobian(invert(displacement, rig.grid.step), rig.grid.step)
     folded = float(np.mean(area <= 0))
     # Where lips part, the paint behind them is hidden by the mouth: a few nodes there may turn over.
-    assert folded < (0.002 if name in emotion_presets() else 0.005)
+    assert folded < (0.003 if name in emotion_presets() else 0.005)
     assert np.quantile(area, 0.999) < 6
 
 

@@ -110,6 +110,8 @@ def read_package(path: Path, manifest: str, data: str) -> tuple[Any, Weights]:
             if "scale" in packed:
                 values = values * np.float32(packed["scale"]) + np.float32(packed["min"])
             weights[entry["name"]] = values.reshape(entry["shape"])
+        if not weights:
+            raise ValueError("it names no weights")
     except (OSError, tarfile.TarError, ValueError, KeyError, IndexError, TypeError) as error:
         raise ModelError(f"{path} holds no {manifest} that can be read ({error})") from error
     return said, weights
