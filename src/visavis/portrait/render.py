@@ -217,15 +217,15 @@ def lid_positions(eye: Eye, weights: Float32) -> tuple[Float32, Float32]:
     squint = _saturated(float(eye.upper_squint @ weights), 0.6, 0.35)
     raised = _saturated(float(eye.lower_squint @ weights), 0.25, 0.4)
     blink = float(np.clip(eye.blink @ weights, 0, 1))
-    # A blink takes the way that is left, so that a smiling eye and an open one both close just so.
-    closed = squint + blink * (CLOSED - squint)
-    raised = raised + blink * (1 - CLOSED - raised)
     aperture = eye.lower - eye.upper
     profile = aperture / max(eye.aperture, 1e-6)
     # Closing is a share of this eye's own aperture; opening is measured by that of an eye at rest, so that
     # lowered lids can rise.
-    down = closed * aperture if closed >= 0 else closed * eye.open_aperture * profile
+    down = squint * aperture if squint >= 0 else squint * eye.open_aperture * profile
     up = raised * aperture if raised >= 0 else raised * eye.open_aperture * profile
+    # A blink takes the way that is left, so that a smiling eye and an open one both close just so.
+    down = down + blink * (CLOSED * aperture - down)
+    up = up + blink * ((1 - CLOSED) * aperture - up)
     # The skin that a rising lid pushes together must find room: more would fold it over itself.
     down = np.maximum(down, -_ROOM * (eye.upper - eye.above))
     up = np.maximum(up, -_ROOM * (eye.below - eye.lower))

@@ -264,11 +264,13 @@ function poseEye(eye, weights, gaze) {
   const squint = saturated(dot(eye.upper_squint, weights), 0.6, 0.35);
   const raised = saturated(dot(eye.lower_squint, weights), 0.25, 0.4);
   const blink = Math.min(Math.max(dot(eye.blink, weights), 0), 1);
-  // A blink takes the way that is left, so that a smiling eye and an open one both close just so.
-  const shares = [squint + blink * (eye.closed - squint), raised + blink * (1 - eye.closed - raised)];
   // Closing is a share of this eye's own aperture; opening is measured by that of an eye at rest.
   const wide = eye.open_aperture / Math.max(eye.aperture, 1e-6);
-  const closing = shares.map((share) => (share >= 0 ? share : share * wide));
+  // A blink takes the way that is left, so that a smiling eye and an open one both close just so.
+  const ends = [eye.closed, 1 - eye.closed];
+  const closing = [squint, raised]
+    .map((share) => (share >= 0 ? share : share * wide))
+    .map((share, lid) => share + blink * (ends[lid] - share));
   let most = Math.max(Math.abs(shift[0]), Math.abs(shift[1]));
   for (let i = 0; i < eye.samples.length; i += 4) {
     const [upper, lower, above, below] = eye.samples.subarray(i, i + 4);
