@@ -24,6 +24,7 @@ from visavis.portrait.fields import Grid, side_of, thin_plate_operator
 from visavis.portrait.mouth import Mouth, find_lip_line, lip_masks, mouth_box, paint_inside, read_palette
 from visavis.portrait.pose import similarity
 from visavis.portrait.topology import (
+    BROWS,
     EYES,
     FACE_OVAL,
     LIP_INNER_UPPER,
@@ -262,7 +263,9 @@ def _calmed(moved: Array, places: Array, facing: Array, face_width: float) -> Ar
     nearness = np.exp(-0.5 * (distance / (_CALM * face_width)) ** 2)
     nearness[:, [*LIP_UPPER, *LIP_LOWER]] = 0
     nearness /= nearness.sum(axis=1, keepdims=True)
-    share = 1 - _smooth_step(facing[:MESH_POINTS] / 0.9)
+    share = 1 - _smooth_step(facing[:MESH_POINTS] / 0.75)
+    brows = [point for brow in BROWS.values() for line in brow for point in line]
+    share[brows] = 1 - _smooth_step(facing[brows] / 0.35)
     share[list(FACE_OVAL)] = 1
     share[[*LIP_UPPER, *LIP_LOWER]] = 0
     calmed = moved.copy()
