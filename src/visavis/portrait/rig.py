@@ -22,6 +22,7 @@ from visavis.portrait.creases import Creases, make_creases
 from visavis.portrait.eyes import Eye, make_eye
 from visavis.portrait.fields import Grid, side_of, thin_plate_operator
 from visavis.portrait.mouth import Mouth, find_lip_line, lip_masks, mouth_box, paint_inside, read_palette
+from visavis.portrait.paint import face_sharpness
 from visavis.portrait.pose import similarity
 from visavis.portrait.topology import (
     EYES,
@@ -83,6 +84,7 @@ class Rig:
         mouth: the cut between the lips and what lies behind it.
         eyes: the subject's right eye, then the left.
         creases: folds of the skin.
+        sharpness: how much moved paint is sharpened to keep its texture; see `visavis.portrait.paint`.
     """
 
     painting: Image
@@ -98,6 +100,7 @@ class Rig:
     mouth: Mouth
     eyes: tuple[Eye, Eye]
     creases: Creases
+    sharpness: float
 
     @property
     def nbytes(self) -> int:
@@ -209,6 +212,7 @@ def make_rig(painting: Image, face: Face, *, basis: Basis | None = None) -> Rig:
             make_eye(painting, points, "Left", basis, rotation, MOTIONS),
         ),
         creases=make_creases(painting, points, grid.box, face_width),
+        sharpness=face_sharpness(painting, points[:MESH_POINTS]),
     )
 
 
