@@ -2,9 +2,10 @@
 
     python benchmarks/render.py [--portraits bridgewater-madonna,...] [--heights 1280,2160] [--rounds 15] [--threads 2]
 
-Renders the six emotions and two expressions with many small weights, as a mirrored spectator has; reports the median,
-the 10th and 90th percentile over all, in milliseconds (on a busy machine the 10th tells more than the median). `parts`
-gives the median a frame of each function, without what it calls.
+Renders the six emotions and two expressions with many small weights, as a mirrored spectator has, without and with a
+breath; reports the median, the 10th and 90th percentile over all, in milliseconds, and `cpu_ms`, the processor's time a
+frame, all threads together (on a busy machine it tells more than the others). `parts` gives the median a frame of each
+function, without what it calls, on one thread.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ import sys
 import time
 import tracemalloc
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import cv2
@@ -32,9 +34,14 @@ from visavis.portrait.rig import make_rig
 from visavis.types import Expression
 
 #: Functions of the renderer that are timed apart, where they exist.
-METHODS = ("render", "_crease", "_draw_eyes", "_draw_mouth")
-FUNCTIONS = ("_combined", "invert", "_moving_part", "_pixel_map", "_magnified", "_over", "_shifted", "_draw_eye")
-OPENCV = ("remap", "warpAffine", "multiply")
+METHODS = ("render", "_begin", "_begin_body", "_crease", "_paint_eyes", "_paint_mouth")
+FUNCTIONS = (
+    *("_combined", "invert", "moving_nodes", "node_sources", "pixel_sources", "bands_of", "magnified"),
+    *("moved_paint", "lid_positions", "_paint_eye", "_eyeball", "_along", "_over", "_shifted"),
+)
+OPENCV = ("remap", "resize", "warpAffine", "GaussianBlur", "LUT", "multiply", "scaleAdd", "medianBlur")
+#: How deep the breath is that is measured.
+BREATH = 0.6
 
 
 def main() -> None:
@@ -71,20 +78,16 @@ def measure(name: str, height: int, *, rounds: int, assets: AssetStore) -> dict[
 
     renderer = MeshRenderer(rig)
     expressions = [expression for label, expression in emotion_presets().items() if label != "neutral"] + mirrored()
-    for expression in expressions * 2:
-        renderer.render(expression)
-    spans = []
-    for _ in range(rounds):
-        for expression in expressions:
-            start = time.perf_counter()
-            renderer.render(expression)
-            spans.append(1000 * (time.perf_counter() - start))
-    frames = []
+    still = timed(renderer, expressions, rounds)
+    breathing = timed(renderer, [replace(expression, breath=BREATH) for expression in expressions], rounds)
+    frames, threads = [], cv2.getNumThreads()
+    cv2.setNumThreads(1)
     with taken_apart() as totals:
         for expression in expressions * rounds:
             totals.clear()
             renderer.render(expression)
             frames.append(dict(totals))
+    cv2.setNumThreads(threads)
     parts = {part: np.median([frame.get(part, 0.0) for frame in frames]) for part in {p for f in frames for p in f}}
     return {
         "portrait": name,
@@ -93,14 +96,32 @@ def measure(name: str, height: int, *, rounds: int, assets: AssetStore) -> dict[
         "face_width": round(rig.face_width),
         "grid": [rig.grid.columns, rig.grid.rows, rig.grid.step],
         "rigging_s": round(float(np.median(seconds)), 2),
-        "render_ms": round(float(np.median(spans)), 2),
-        "render_ms_p10": round(float(np.quantile(spans, 0.1)), 2),
-        "render_ms_p90": round(float(np.quantile(spans, 0.9)), 2),
+        "sharpness": round(rig.sharpness, 2),
+        "still": still,
+        "breathing": breathing,
         "rig_mb": round(rig.nbytes / 1e6, 1),
         "rigging_peak_mb": round(peak / 1e6),
         "parts_ms": {
             part: round(1000 * float(span), 2) for part, span in sorted(parts.items(), key=lambda pair: -pair[1])
         },
+    }
+
+
+def timed(renderer: MeshRenderer, expressions: Sequence[Expression], rounds: int) -> dict[str, float]:
+    """Milliseconds a frame."""
+    for expression in expressions:
+        renderer.render(expression)
+    spans, begun = [], time.process_time()
+    for _ in range(rounds):
+        for expression in expressions:
+            start = time.perf_counter()
+            renderer.render(expression)
+            spans.append(1000 * (time.perf_counter() - start))
+    return {
+        "render_ms": round(float(np.median(spans)), 2),
+        "render_ms_p10": round(float(np.quantile(spans, 0.1)), 2),
+        "render_ms_p90": round(float(np.quantile(spans, 0.9)), 2),
+        "cpu_ms": round(1000 * (time.process_time() - begun) / len(spans), 2),
     }
 
 
@@ -117,7 +138,7 @@ def taken_apart() -> Iterator[dict[str, float]]:
     totals: dict[str, float] = defaultdict(float)
     inner = [0.0]
 
-    def timed(label: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    def wrapped(label: str, function: Callable[..., Any]) -> Callable[..., Any]:
         def wrapper(*args: Any, **kwargs: Any) -> Any:
             inner.append(0.0)
             start = time.perf_counter()
@@ -135,7 +156,7 @@ def taken_apart() -> Iterator[dict[str, float]]:
     places = [(owner, name) for owner, name in places if hasattr(owner, name)]
     kept = [(owner, name, getattr(owner, name)) for owner, name in places]
     for owner, name, function in kept:
-        setattr(owner, name, timed(f"cv2.{name}" if owner is cv2 else name.strip("_"), function))
+        setattr(owner, name, wrapped(f"cv2.{name}" if owner is cv2 else name.strip("_"), function))
     try:
         yield totals
     finally:

@@ -62,6 +62,11 @@ def test_the_manifest_names_and_vouches_for_the_other_files(files: dict[str, byt
     assert len(manifest["motions"]) == len(manifest["field_scales"]) == MOTIONS
 
 
+def test_the_manifest_tells_how_sharp_moved_paint_stays(rig: Rig, manifest: dict[str, Any]) -> None:
+    assert 0 < rig.sharpness <= 1
+    assert manifest["sharpness"] == pytest.approx(rig.sharpness)
+
+
 def test_the_painting_comes_pixel_for_pixel_and_without_a_profile(rig: Rig, files: dict[str, bytes]) -> None:
     with Pillow.open(io.BytesIO(files["painting.png"])) as picture:
         np.testing.assert_array_equal(np.asarray(picture), rig.painting)

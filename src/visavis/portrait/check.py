@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.portrait.eyes import Eye
+from visavis.portrait.lids import lid_positions
 from visavis.portrait.occlusion import find_covers
-from visavis.portrait.render import lid_positions
 from visavis.portrait.rig import MIN_FACE_WIDTH, Rig
 from visavis.portrait.topology import MESH_POINTS
 from visavis.types import BLENDSHAPES, Face, Image

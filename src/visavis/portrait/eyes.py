@@ -170,7 +170,8 @@ def stretched(v: Float32, edge: Float32, rest: Float32, end: Float32) -> Float32
     Between the edge (t = 1) and the far border (t = 0) the shift falls as `t^2 (3 - 2t)`, flat at both ends: the edge
     moves as a whole, with its lashes, and the border shows no seam.
     """
-    t = np.clip((v - end) / np.where(np.abs(edge - end) < 1e-3, 1e-3, edge - end), 0, 1)
+    span = edge - end
+    t = np.clip((v - end) / np.where(np.abs(span) < 1e-3, np.float32(1e-3), span), 0, 1)
     return np.asarray(v + (rest - edge) * t * t * (3 - 2 * t), np.float32)
 
 

@@ -15,12 +15,16 @@ from numpy.typing import NDArray
 
 from visavis.types import Float32
 
-__all__ = ["Grid", "invert", "side_of", "thin_plate_operator"]
+__all__ = ["Grid", "invert", "side_of", "smooth_step", "thin_plate_operator"]
 
 Array = NDArray[np.float64]
 
 #: Newton's steps are at most this long, in grid units.
 _LONGEST_STEP: Final = 2.0
+#: Rounds of Newton's method, of which the last are spent on nodes whose step was still longer than this, in grid units.
+_ROUNDS: Final = 4
+_ROUNDS_OF_ALL: Final = 2
+_ARRIVED: Final = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +56,10 @@ class Grid:
     def part(self, box: tuple[float, float, float, float]) -> tuple[slice, slice]:
         """Slices of rows and columns whose cells cover a box in painting pixels."""
         x0, y0, x1, y1 = box
-        first_column = int(np.clip((x0 - self.x0) // self.step, 0, self.columns - 2))
-        first_row = int(np.clip((y0 - self.y0) // self.step, 0, self.rows - 2))
-        last_column = int(np.clip(-(-(x1 - self.x0) // self.step), first_column + 1, self.columns - 1))
-        last_row = int(np.clip(-(-(y1 - self.y0) // self.step), first_row + 1, self.rows - 1))
+        first_column = min(max(int((x0 - self.x0) // self.step), 0), self.columns - 2)
+        first_row = min(max(int((y0 - self.y0) // self.step), 0), self.rows - 2)
+        last_column = min(max(int(-(-(x1 - self.x0) // self.step)), first_column + 1), self.columns - 1)
+        last_row = min(max(int(-(-(y1 - self.y0) // self.step)), first_row + 1), self.rows - 1)
         return slice(first_row, last_row + 1), slice(first_column, last_column + 1)
 
     def crop(self, rows: slice, columns: slice) -> Grid:
@@ -122,11 +126,17 @@ def side_of(line: Array, points: Array) -> Array:
     return np.asarray(0.5 + angle / (2 * np.pi))
 
 
-def invert(displacement: Float32, step: int, *, iterations: int = 4) -> Float32:
+def smooth_step(t: Array) -> Array:
+    """`t^2 (3 - 2t)` of a number held to [0, 1]: from 0 to 1, flat at both ends."""
+    t = np.clip(t, 0, 1)
+    return np.asarray(t * t * (3 - 2 * t))
+
+
+def invert(displacement: Float32, step: int) -> Float32:
     """Where the paint comes from: R with `R(x) = s - x` for `s + D(s) = x`, on the nodes of the same grid.
 
     Newton's method with the field's own derivatives, from the start `s = x - D(x)`; where the field is steep the step
-    is damped, so that folds stay bounded.
+    is damped, so that folds stay bounded. After two rounds nearly all nodes have arrived; the rest goes on by itself.
 
     Args:
         displacement: (rows, columns, 2) float32 in pixels.
@@ -137,26 +147,48 @@ def invert(displacement: Float32, step: int, *, iterations: int = 4) -> Float32:
     """
     import cv2
 
-    rows, columns = displacement.shape[:2]
-    x, y = _lattice(rows, columns)
-    field = displacement / np.float32(step)  # in grid units, as cv2.remap counts
+    x, y = _lattice(*displacement.shape[:2])
+    field = displacement * np.float32(1 / step)  # in grid units, as cv2.remap counts
     dx = cv2.Sobel(field, cv2.CV_32F, 1, 0, ksize=3, scale=1 / 8, borderType=cv2.BORDER_REPLICATE)
     dy = cv2.Sobel(field, cv2.CV_32F, 0, 1, ksize=3, scale=1 / 8, borderType=cv2.BORDER_REPLICATE)
     # One array of six channels (u, v, du/dx, dv/dx, du/dy, dv/dy) is sampled faster than three arrays.
-    packed = np.concatenate([field, dx, dy], axis=2)
-    source_x, source_y = x - field[:, :, 0], y - field[:, :, 1]
-    for _ in range(iterations):
-        there: Any = cv2.remap(packed, source_x, source_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        u, v, a, c, b, d = (there[:, :, channel] for channel in range(6))
-        miss_x, miss_y = x - source_x - u, y - source_y - v
-        a, d = 1 + a, 1 + d
-        # A fold has no inverse: there the step is damped, and bounded, and the median below keeps order.
-        scale = 1 / np.maximum(a * d - b * c, 0.25)
-        source_x += np.clip((d * miss_x - b * miss_y) * scale, -_LONGEST_STEP, _LONGEST_STEP)
-        source_y += np.clip((a * miss_y - c * miss_x) * scale, -_LONGEST_STEP, _LONGEST_STEP)
-    back = np.stack([source_x - x, source_y - y], axis=2) * np.float32(step)
+    packed = cv2.merge((field, dx, dy))
+    u, v = cv2.split(field)
+    source_x, source_y = x - u, y - v
+    for _ in range(_ROUNDS_OF_ALL):
+        step_x, step_y = _newton(packed, x, y, source_x, source_y)
+        source_x += step_x
+        source_y += step_y
+    # What the last step still moved is not there yet, and goes on as columns of one.
+    late = np.maximum(np.abs(step_x), np.abs(step_y)) > _ARRIVED
+    late_x, late_y, some_x, some_y = (part[late][:, None] for part in (x, y, source_x, source_y))
+    if len(late_x):
+        for _ in range(_ROUNDS - _ROUNDS_OF_ALL):
+            step_x, step_y = _newton(packed, late_x, late_y, some_x, some_y)
+            some_x += step_x
+            some_y += step_y
+        source_x[late], source_y[late] = some_x[:, 0], some_y[:, 0]
+    back = cv2.merge((source_x - x, source_y - y))
+    # A fold has no inverse: there the median keeps order.
     smoothed: Float32 = cv2.medianBlur(back, 5)
+    smoothed *= np.float32(step)
     return smoothed
+
+
+def _newton(packed: Float32, x: Float32, y: Float32, source_x: Float32, source_y: Float32) -> tuple[Float32, Float32]:
+    """One step towards the sources of (x, y), from a guess; all in grid units."""
+    import cv2
+
+    there: Any = cv2.remap(packed, source_x, source_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    u, v, a, c, b, d = cv2.split(there)
+    miss_x, miss_y = x - source_x - u, y - source_y - v
+    a, d = 1 + a, 1 + d
+    # Where paint folds over itself the step is damped, and bounded.
+    scale = 1 / np.maximum(a * d - b * c, 0.25)
+    return (
+        np.clip((d * miss_x - b * miss_y) * scale, -_LONGEST_STEP, _LONGEST_STEP),
+        np.clip((a * miss_y - c * miss_x) * scale, -_LONGEST_STEP, _LONGEST_STEP),
+    )
 
 
 def _lattice(rows: int, columns: int) -> tuple[Float32, Float32]:

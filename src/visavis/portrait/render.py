@@ -5,27 +5,31 @@ Only the pixels around the face are drawn; at rest the painting itself comes bac
 
 from __future__ import annotations
 
-from typing import Any, Final, Protocol, runtime_checkable
+import math
+from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cached_property
+from typing import Final, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from visavis.portrait.breath import around
-from visavis.portrait.eyes import CLOSED, Eye, stretched
-from visavis.portrait.fields import invert
+from visavis.portrait.fields import Grid, invert
+from visavis.portrait.lids import lid_positions, paint_eye
+from visavis.portrait.paint import Pixels, moved_paint, prepared
 from visavis.portrait.rig import Rig, motion_weights
+from visavis.portrait.warp import Box, bands_of, magnified, moving_nodes, moving_part, node_sources, pixel_sources
 from visavis.types import Expression, Float32, Image
 
 __all__ = ["MeshRenderer", "PortraitRenderer"]
 
 #: Weights below this move nothing that can be seen.
 _LEAST_WEIGHT: Final = 1e-3
-#: Paint that moves by less than this, in pixels, is left where it is.
-_LEAST_MOTION_PX: Final = 0.02
 #: An eye that moves by less than this, in pixels, is left as painted.
 _LEAST_EYE_PX: Final = 0.01
-#: Share of the skin beyond a lid's edge that an opening eye may take up.
-_ROOM: Final = 0.38
+#: Paint may come from so far beyond the grid of the face, in face widths: a breath moves that far, and the grid ends.
+_MARGIN: Final = 0.03
 
 
 @runtime_checkable
@@ -58,61 +62,121 @@ class MeshRenderer:
             return picture
         weights = motion_weights(expression, rig.largest_sway)
         displacement = _combined(rig.fields, weights)
+        moves = moving_nodes(displacement)
+        moving = moving_part(moves)
+        face = None if moving is None else rig.grid.crop(*moving).box
+        # What has been begun is drawn by other threads meanwhile.
+        begun = self._begin_body(picture, expression.breath, face) if expression.breath else []
         lit = self._crease(weights)
         # Where the paint comes from, at every node; those that do not move are left out of the work.
         back = np.zeros_like(displacement)
-        moving = _moving_part(displacement)
-        if expression.breath:
-            self._draw_body(picture, expression.breath, None if moving is None else rig.grid.crop(*moving).box)
         if moving is not None:
             back[moving] = invert(displacement[moving], rig.grid.step)
-            x0, y0, x1, y1 = rig.grid.crop(*moving).box
-            source_x, source_y = _pixel_map(back[moving], rig.grid.step, (x0, y0))
-            picture[y0:y1, x0:x1] = cv2.remap(lit, source_x, source_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-        self._draw_eyes(picture, lit, (displacement, back), weights, expression.gaze)
-        self._draw_mouth(picture, lit, weights)
+        sources = node_sources(back, rig.grid, self._face.corner)
+        if face is not None:
+            begun += self._begin(picture, lit, sources, rig.grid, bands_of(face, rig.grid, moves))
+        eyes = self._paint_eyes(lit, displacement, sources, weights, expression.gaze)
+        mouth = self._paint_mouth(lit, weights)
+        for part in begun:
+            part.result()
+        for (x0, y0, x1, y1), eye, share in eyes:
+            region = picture[y0:y1, x0:x1]
+            region[:] = eye if share == 1 else cv2.addWeighted(eye, share, region, 1 - share, 0)
+        x0, y0, x1, y1 = rig.mouth.grid.box
+        picture[y0:y1, x0:x1] = mouth
         return picture
 
-    def _draw_body(self, picture: Image, breath: float, face: tuple[int, int, int, int] | None) -> None:
-        """Draw what breathes, but for the box of the face, which is drawn by itself."""
+    @cached_property
+    def _face(self) -> _Part:
+        """The painting around the face, and as far beyond as a breath may carry paint into it."""
+        return self._part(self.rig.grid.box)
+
+    @cached_property
+    def _body(self) -> _Part:
+        """The painting around all that breathes."""
+        return self._part(self.rig.body.grid.box)
+
+    def _part(self, box: Box) -> _Part:
+        rig = self.rig
+        margin = math.ceil(_MARGIN * rig.face_width)
+        x0, y0 = max(box[0] - margin, 0), max(box[1] - margin, 0)
+        return _Part((x0, y0), prepared(rig.painting[y0 : box[3] + margin, x0 : box[2] + margin]))
+
+    @cached_property
+    def _breath(self) -> tuple[Float32, Float32]:
+        """Where the body's paint comes from: these two times a breath `b` and its square.
+
+        The inverse of `p + b B(p)` is `p - b B(p) + b^2 B'(p) B(p)` up to the third order; what is left out is a
+        hundredth of a pixel. The square's part is found from the whole inverse, for `b = 1`.
+        """
+        body = self.rig.body
+        return -body.field, invert(body.field, body.grid.step) + body.field
+
+    @cached_property
+    def _threads(self) -> ThreadPoolExecutor:
+        """Beside the thread that renders, which has its own part to do."""
+        return ThreadPoolExecutor(2, thread_name_prefix="visavis-paint")
+
+    def _begin(
+        self, picture: Image, pixels: Pixels, sources: Float32, grid: Grid, bands: Iterable[Box]
+    ) -> list[Future[None]]:
+        """Begin to move the paint of some bands; they are drawn when all of what is given back has its result."""
         import cv2
 
-        grid, displacement = self.rig.body.grid, self.rig.body.field * np.float32(breath)
-        moving = _moving_part(displacement)
-        if moving is None:
-            return
-        x0, y0, x1, y1 = grid.crop(*moving).box
-        source_x, source_y = _pixel_map(invert(displacement[moving], grid.step), grid.step, (x0, y0))
-        for left, top, right, bottom in around((x0, y0, x1, y1), face):
-            part = np.s_[top - y0 : bottom - y0, left - x0 : right - x0]
-            picture[top:bottom, left:right] = cv2.remap(
-                self.rig.painting, source_x[part], source_y[part], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+        def draw(band: Box) -> None:
+            x0, y0, x1, y1 = band
+            # One more row on each side, as far as there are any, for the blur.
+            above, below = min(y0 - grid.y0, 1), min(grid.box[3] - y1, 1)
+            places = pixel_sources(sources, grid, (x0, y0 - above, x1, y1 + below))
+            moved_paint(
+                pixels, places, self.rig.sharpness, rows=slice(above, above + y1 - y0), out=picture[y0:y1, x0:x1]
             )
 
-    def _crease(self, weights: Float32) -> Image:
-        """The painting with its creases, before anything moves."""
+        if cv2.getNumThreads() > 1:
+            return [self._threads.submit(draw, band) for band in bands]
+        for band in bands:
+            draw(band)
+        return []
+
+    def _begin_body(self, picture: Image, breath: float, face: Box | None) -> list[Future[None]]:
+        """Begin to draw what breathes, but for the box of the face, which is drawn by itself."""
+        grid = self.rig.body.grid
+        first, second = self._breath
+        back = np.float32(breath) * first + np.float32(breath**2) * second
+        moves = moving_nodes(back)
+        moving = moving_part(moves)
+        if moving is None:
+            return []
+        parts = around(grid.crop(*moving).box, face)
+        bands = [band for part in parts for band in bands_of(part, grid, moves)]
+        return self._begin(picture, self._body.pixels, node_sources(back, grid, self._body.corner), grid, bands)
+
+    def _crease(self, weights: Float32) -> Pixels:
+        """The painting around the face with its creases, before anything moves."""
         import cv2
 
-        creases = self.rig.creases
+        creases, face = self.rig.creases, self._face
         folds = creases.light(weights[: creases.drivers.shape[1]])
         if folds is None:
-            return self.rig.painting
+            return face.pixels
         light, (rows, columns) = folds
         # 128 stands for the painting's own light; a fold is too soft for eight bits to show as steps.
-        gain = np.clip(128 + 128 * light[:, :, None] * creases.hue, 0, 255).astype(np.uint8)
-        x0, y0 = creases.box[0] + columns.start * creases.scale, creases.box[1] + rows.start * creases.scale
-        gain = _magnified(gain, creases.scale)
-        lit = self.rig.painting.copy()
+        gains = [
+            cv2.addWeighted(light, 128 * part, light, 0, 128, dtype=cv2.CV_8U) for part in (*creases.hue.tolist(), 0.0)
+        ]
+        gain = magnified(cv2.merge(gains), creases.scale)
+        x0 = creases.box[0] + columns.start * creases.scale - face.corner[0]
+        y0 = creases.box[1] + rows.start * creases.scale - face.corner[1]
+        lit = face.pixels.copy()
         patch = lit[y0 : y0 + gain.shape[0], x0 : x0 + gain.shape[1]]
         cv2.multiply(patch, gain, dst=patch, scale=1 / 128)
         return lit
 
-    def _draw_eyes(
-        self, picture: Image, lit: Image, motion: tuple[Float32, Float32], weights: Float32, gaze: Float32
-    ) -> None:
-        """Draw both eyes: lids, whites and irises, carried along by the `motion` of the face, there and back."""
-        displacement, back = motion
-        grid = self.rig.grid
+    def _paint_eyes(
+        self, lit: Pixels, displacement: Float32, sources: Float32, weights: Float32, gaze: Float32
+    ) -> list[tuple[Box, Image, float]]:
+        """Both eyes, as far as they move, carried along by the face: where, what, and how much of it is seen."""
+        grid, painted = self.rig.grid, []
         for eye in self.rig.eyes:
             lids = lid_positions(eye, weights)
             shift = eye.gaze.T @ weights + gaze @ eye.gaze_unit
@@ -121,83 +185,61 @@ class MeshRenderer:
             if motion_px < _LEAST_EYE_PX:
                 continue
             # The eye's box, where the motion of the face carries it.
-            part = grid.part(eye.box)
-            carried = displacement[part].reshape(-1, 2)
+            carried = displacement[grid.part(eye.box)].reshape(-1, 2)
             low, high = np.minimum(carried.min(axis=0), 0), np.maximum(carried.max(axis=0), 0)
             x0, y0, x1, y1 = eye.box
-            part = grid.part((x0 + low[0], y0 + low[1], x1 + high[0], y1 + high[1]))
-            box = grid.crop(*part).box
-            source = _pixel_map(back[part], grid.step, (box[0], box[1]))
-            region = picture[box[1] : box[3], box[0] : box[2]]
-            _draw_eye(region, lit, source, eye, lids, shift, share=min(motion_px, 1.0))
+            box = grid.crop(*grid.part((x0 + low[0], y0 + low[1], x1 + high[0], y1 + high[1]))).box
+            places = pixel_sources(sources, grid, box)
+            paint = paint_eye(lit, places, eye, lids, shift, corner=self._face.corner, sharpness=self.rig.sharpness)
+            painted.append((box, paint, min(motion_px, 1.0)))
+        return painted
 
-    def _draw_mouth(self, picture: Image, lit: Image, weights: Float32) -> None:
-        """Draw the mouth: cavity, then jaw, then lower lip, then upper lip."""
+    def _paint_mouth(self, lit: Pixels, weights: Float32) -> Image:
+        """The mouth over its grid's box: cavity, then jaw, then lower lip, then upper lip."""
         import cv2
 
-        mouth = self.rig.mouth
-        x0, y0, x1, y1 = mouth.grid.box
-        drawn = _shifted(mouth.inside, weights @ mouth.skull).astype(np.float32)
-        jaw_part = _shifted(mouth.jaw_part, weights @ mouth.jaw)
-        drawn = _over(drawn, jaw_part[:, :, :3], jaw_part[:, :, 3])
+        mouth, corner = self.rig.mouth, self._face.corner
+        origin = (mouth.grid.x0 - corner[0], mouth.grid.y0 - corner[1], 0, 0)
+        paint = _shifted(mouth.inside, weights @ mouth.skull)
+        *jaw, alpha = cv2.split(_shifted(mouth.jaw_part, weights @ mouth.jaw))
+        paint = _over(paint, cv2.merge(jaw), alpha)
         for fields, mask in ((mouth.lower, mouth.lower_mask), (mouth.upper, mouth.upper_mask)):
             back = invert(_combined(fields, weights), mouth.grid.step)
-            source_x, source_y = _pixel_map(back, mouth.grid.step, (x0, y0))
-            paint = cv2.remap(lit, source_x, source_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-            alpha = cv2.remap(mask, source_x - x0, source_y - y0, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-            drawn = _over(drawn, paint, alpha)
-        picture[y0:y1, x0:x1] = np.rint(drawn)
+            places = pixel_sources(node_sources(back, mouth.grid, corner), mouth.grid, mouth.grid.box)
+            lip = moved_paint(lit, places, self.rig.sharpness)
+            alpha = cv2.remap(
+                mask, cv2.subtract(places, origin), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+            )
+            paint = _over(paint, lip, alpha)
+        return paint
+
+
+class _Part(NamedTuple):
+    """A part of the painting, ready to be moved, and its first pixel in the painting (x, y)."""
+
+    corner: tuple[int, int]
+    pixels: Pixels
 
 
 def _combined(fields: Float32, weights: Float32) -> Float32:
     """The sum of (K, rows, columns, 2) fields times their weights, (rows, columns, 2)."""
-    active = np.flatnonzero(np.abs(weights) > _LEAST_WEIGHT)
-    flat = fields.reshape(len(fields), -1)
-    # Gathering a few fields is cheaper than reading all of them; gathering many is not.
-    total = weights[active] @ flat[active] if len(active) < len(weights) // 3 else weights @ flat
-    return np.asarray(total.reshape(fields.shape[1:]), np.float32)
-
-
-def _moving_part(displacement: Float32) -> tuple[slice, slice] | None:
-    """Rows and columns of the nodes that move by more than can be seen, or None."""
-    # Two comparisons are several times faster than a maximum over an axis of two.
-    far = np.abs(displacement) > _LEAST_MOTION_PX
-    moves = far[:, :, 0] | far[:, :, 1]
-    rows, columns = np.flatnonzero(moves.any(axis=1)), np.flatnonzero(moves.any(axis=0))
-    if not len(rows):
-        return None
-    # One more node on each side: cells at the border of the motion move in part.
-    return (
-        slice(max(int(rows[0]) - 1, 0), min(int(rows[-1]) + 2, moves.shape[0])),
-        slice(max(int(columns[0]) - 1, 0), min(int(columns[-1]) + 2, moves.shape[1])),
-    )
-
-
-def _pixel_map(back: Float32, step: int, origin: tuple[int, int]) -> tuple[Float32, Float32]:
-    """Source positions in painting pixels for every pixel of a grid's box, from offsets at its nodes."""
-    rows, columns = back.shape[:2]
-    dense = _magnified(back, step)[: (rows - 1) * step, : (columns - 1) * step]
-    x = origin[0] + np.arange(dense.shape[1], dtype=np.float32)
-    y = origin[1] + np.arange(dense.shape[0], dtype=np.float32)
-    return dense[:, :, 0] + x, dense[:, :, 1] + y[:, None]
-
-
-def _magnified(values: NDArray[Any], step: int) -> NDArray[Any]:
-    """Values at the nodes of a grid for every pixel from the first node to the last, bilinearly."""
     import cv2
 
-    rows, columns = values.shape[:2]
-    # Nodes lie on whole pixels, not at the centres of cells, so cv2.resize would shift them: an affine map does not.
-    matrix = np.array([[1 / step, 0, 0], [0, 1 / step, 0]], np.float32)
-    size = ((columns - 1) * step + 1, (rows - 1) * step + 1)
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return cv2.warpAffine(values, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[no-any-return]
+    flat = fields.reshape(*fields.shape[:2], -1)
+    total = np.zeros(flat.shape[1:], np.float32)
+    for motion in np.flatnonzero(np.abs(weights) > _LEAST_WEIGHT):
+        cv2.scaleAdd(flat[motion], float(weights[motion]), total, dst=total)
+    return total.reshape(fields.shape[1:])
 
 
-def _over(below: Float32, above: NDArray[Any], alpha: NDArray[np.uint8]) -> Float32:
+def _over(below: Image, above: Image, alpha: NDArray[np.uint8]) -> Image:
     """`above` with its coverage (0 to 255) laid over `below`."""
-    share = alpha.astype(np.float32)[:, :, None] / 255
-    return np.asarray(below + (above - below) * share, np.float32)
+    import cv2
+
+    cover = cv2.merge((alpha, alpha, alpha))
+    above = cv2.multiply(above, cover, scale=1 / 255)
+    below = cv2.multiply(below, cv2.bitwise_not(cover), scale=1 / 255)
+    return cv2.add(above, below, dst=above)  # type: ignore[no-any-return]
 
 
 def _shifted(picture: NDArray[np.uint8], shift: Float32) -> NDArray[np.uint8]:
@@ -210,97 +252,3 @@ def _shifted(picture: NDArray[np.uint8], shift: Float32) -> NDArray[np.uint8]:
         picture, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
     return moved
-
-
-def lid_positions(eye: Eye, weights: Float32) -> tuple[Float32, Float32]:
-    """Where the lids' edges go, (65,) `v` each in pixels: a blink closes, surprise opens wider than painted."""
-    squint = _saturated(float(eye.upper_squint @ weights), 0.6, 0.35)
-    raised = _saturated(float(eye.lower_squint @ weights), 0.25, 0.4)
-    blink = float(np.clip(eye.blink @ weights, 0, 1))
-    aperture = eye.lower - eye.upper
-    profile = aperture / max(eye.aperture, 1e-6)
-    # Closing is a share of this eye's own aperture; opening is measured by that of an eye at rest, so that
-    # lowered lids can rise.
-    down = squint * aperture if squint >= 0 else squint * eye.open_aperture * profile
-    up = raised * aperture if raised >= 0 else raised * eye.open_aperture * profile
-    # A blink takes the way that is left, so that a smiling eye and an open one both close just so.
-    down = down + blink * (CLOSED * aperture - down)
-    up = up + blink * ((1 - CLOSED) * aperture - up)
-    # The skin that a rising lid pushes together must find room: more would fold it over itself.
-    down = np.maximum(down, -_ROOM * (eye.upper - eye.above))
-    up = np.maximum(up, -_ROOM * (eye.below - eye.lower))
-    return (eye.upper + down).astype(np.float32), (eye.lower - up).astype(np.float32)
-
-
-def _saturated(value: float, least: float, most: float) -> float:
-    """A value that never goes below -`least` or above `most`: motions of the skin narrow an eye, but do not shut it."""
-    bound = most if value > 0 else least
-    return bound * float(np.tanh(value / bound))
-
-
-def _draw_eye(
-    region: Image,
-    lit: Image,
-    source: tuple[Float32, Float32],
-    eye: Eye,
-    lids: tuple[Float32, Float32],
-    shift: Float32,
-    *,
-    share: float,
-) -> None:
-    """Draw one eye into `region`, whose pixels come from the places `source` of the painting but for the lids.
-
-    `share` is how much of it replaces what is there.
-    """
-    import cv2
-
-    x, y = source
-    u = (x - eye.origin[0]) * eye.axis[0] + (y - eye.origin[1]) * eye.axis[1]
-    v = (x - eye.origin[0]) * eye.down[0] + (y - eye.origin[1]) * eye.down[1]
-    curves = np.stack([*lids, eye.upper, eye.lower, eye.above, eye.below], axis=1)
-    top, bottom, rest_top, rest_bottom, top_end, bottom_end = _at(curves, eye.curve_position(u))
-    lid_v = np.where(
-        v < (top + bottom) / 2,
-        stretched(v, top, rest_top, top_end),
-        stretched(v, bottom, rest_bottom, bottom_end),
-    )
-    skin_x, skin_y = x + (lid_v - v) * eye.down[0], y + (lid_v - v) * eye.down[1]
-    skin = cv2.remap(lit, skin_x, skin_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
-
-    x, y = x - eye.box[0], y - eye.box[1]
-    # The far part of a lid that closes rolls out from under the brow.
-    way = CLOSED * (rest_bottom - rest_top)
-    closed = np.clip((top - rest_top) / np.maximum(way, 1e-3), 0, 1)
-    inward = np.clip((v - top_end) / np.maximum(top - top_end, 1e-3), 0, 1)
-    rolled = np.clip(2.5 * closed - 0.4, 0, 1) * np.clip(2 * inward - 0.1, 0, 1) * (v < top + 0.06 * eye.width)
-    if rolled.any():
-        rest_of_way = rest_top + way - top
-        lid_x, lid_y = x + rest_of_way * eye.down[0], y + rest_of_way * eye.down[1]
-        lid = cv2.remap(eye.lid, lid_x, lid_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        skin += (lid - skin) * rolled[:, :, None]
-
-    ball = cv2.remap(eye.white, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
-    iris = cv2.remap(eye.iris, x - shift[0], y - shift[1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_CONSTANT)
-    ball = _over(ball, iris[:, :, :3], iris[:, :, 3])
-    # A lid that comes down brings its shadow with it, and turns its own edge away from the light.
-    lowered = np.clip((top - rest_top) / max(eye.open_aperture, 1.0), 0, 1)
-    ball *= (1 - 0.55 * lowered * np.exp(-np.maximum(v - top, 0) / (0.12 * eye.width)))[:, :, None]
-    edge = (v - top) / eye.width
-    skin *= (1 - 0.22 * lowered * np.exp(-((np.where(edge > 0, 6 * edge, edge) / 0.18) ** 2)))[:, :, None]
-    # Lashes that pointed at the viewer hang down over the closed lid's edge, darkest in the middle.
-    within = np.clip(np.minimum(u, eye.width - u) / (0.1 * eye.width) + 0.3, 0, 1)
-    skin *= (1 - 0.72 * lowered * within * np.exp(-(((edge - 0.01) / 0.042) ** 2)))[:, :, None]
-    # The painted edge, with its lashes, belongs to the lid: the eyeball begins a little inside of it.
-    soft = max(0.02 * eye.width, 0.8)
-    seen = np.clip((v - top) / soft - 0.5, 0, 1) * np.clip((bottom - v) / soft - 0.5, 0, 1)
-    drawn = np.clip(skin + (ball - skin) * seen[:, :, None], 0, 255)
-    region[:] = np.rint(drawn if share == 1 else region + (drawn - region) * np.float32(share))
-
-
-def _at(curves: Float32, place: Float32) -> tuple[Float32, ...]:
-    """(N, C) curves at fractional indices, linearly: C arrays of the shape of `place`."""
-    place = np.clip(place, 0, len(curves) - 1.001)
-    first = place.astype(np.intp)
-    share = (place - first).astype(np.float32)[:, :, None]
-    values = curves[first] * (1 - share) + curves[first + 1] * share
-    return tuple(values[:, :, index] for index in range(curves.shape[1]))

@@ -20,12 +20,12 @@ from visavis.portrait.basis import Basis, load_basis
 from visavis.portrait.breath import Body, away_from_border, breath_field, make_body
 from visavis.portrait.creases import Creases, make_creases
 from visavis.portrait.eyes import Eye, make_eye
-from visavis.portrait.fields import Grid, side_of, thin_plate_operator
+from visavis.portrait.fields import Grid, side_of, smooth_step, thin_plate_operator
 from visavis.portrait.mouth import Mouth, find_lip_line, lip_masks, mouth_box, paint_inside, read_palette
+from visavis.portrait.paint import face_sharpness
 from visavis.portrait.pose import similarity
+from visavis.portrait.projection import JAW_SHAPES, painted_motions
 from visavis.portrait.topology import (
-    BROWS,
-    EYES,
     FACE_OVAL,
     LIP_INNER_UPPER,
     LIP_LOWER,
@@ -55,19 +55,13 @@ _NODES_PER_FACE: Final = 84
 _FADE: Final = 0.33
 #: A turn of the head is gone at the painting's own border, and whole at this distance from it, in face widths.
 _TURN_BORDER: Final = 0.3
-#: Over which distance the outline of the face takes the mean of the motions around, in face widths.
-_CALM: Final = 0.12
 #: Smallest face that can be rigged, in pixels between the outlines of its cheeks.
 MIN_FACE_WIDTH: Final = 60
 #: Steepest head turn that can be rigged, in degrees from the front as the landmarks measure it; of a true profile
 #: they see one half and guess the other.
 _MAX_YAW: Final = 72.0
 
-_LID_MOTIONS: Final = tuple(
-    index for index, name in enumerate(BLENDSHAPES) if name.startswith(("eyeBlink", "eyeWide", "eyeLook"))
-)
 _SKULL_MOTIONS: Final = tuple(range(len(BLENDSHAPES), MOTIONS))
-_JAW_MOTIONS: Final = tuple(index for index, name in enumerate(BLENDSHAPES) if name.startswith("jaw"))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,6 +80,7 @@ class Rig:
         mouth: the cut between the lips and what lies behind it.
         eyes: the subject's right eye, then the left.
         creases: folds of the skin.
+        sharpness: how much moved paint is sharpened to keep its texture; see `visavis.portrait.paint`.
     """
 
     painting: Image
@@ -101,6 +96,7 @@ class Rig:
     mouth: Mouth
     eyes: tuple[Eye, Eye]
     creases: Creases
+    sharpness: float
 
     @property
     def nbytes(self) -> int:
@@ -156,7 +152,8 @@ def make_rig(painting: Image, face: Face, *, basis: Basis | None = None) -> Rig:
     if abs(yaw) > _MAX_YAW:
         raise RigError(f"the head is turned by {abs(yaw):.0f} degrees, a profile: one side of the face cannot be seen")
 
-    moved = _project(basis, rotation, scale, upright)
+    moved = np.zeros((MOTIONS, len(points), 2))
+    moved[: len(BLENDSHAPES)] = painted_motions(basis, rotation, scale, upright)
     grid = _grid_around(points, face_width, painting.shape)
     line, gap = find_lip_line(painting, points)
     fields = _face_fields(points, moved, grid, line, face_width)
@@ -192,7 +189,7 @@ def make_rig(painting: Image, face: Face, *, basis: Basis | None = None) -> Rig:
         inside=inside,
         jaw_part=jaw_part,
         skull=_bone(moved, _SKULL_MOTIONS, 0),
-        jaw=_bone(moved, _SKULL_MOTIONS + _JAW_MOTIONS, 152),
+        jaw=_bone(moved, _SKULL_MOTIONS + JAW_SHAPES, 152),
         gap=gap,
     )
     return Rig(
@@ -212,6 +209,7 @@ def make_rig(painting: Image, face: Face, *, basis: Basis | None = None) -> Rig:
             make_eye(painting, points, "Left", basis, rotation, MOTIONS),
         ),
         creases=make_creases(painting, points, grid.box, face_width),
+        sharpness=face_sharpness(painting, points[:MESH_POINTS]),
     )
 
 
@@ -229,49 +227,6 @@ def _bone(moved: Array, motions: tuple[int, ...], point: int) -> Float32:
     table = np.zeros((len(moved), 2), np.float32)
     table[list(motions)] = moved[list(motions), point]
     return table
-
-
-def _project(basis: Basis, rotation: Array, scale: float, upright: Array) -> Array:
-    """What each blendshape does to the mesh as painted, (56, 478, 2) pixels with y down; 0 for other motions."""
-    moved = np.zeros((MOTIONS, len(upright), 2))
-    deltas = basis.deltas.astype(np.float64) @ rotation.T * scale
-    # Skin that is turned away is hardly seen to move: its paint is the outline of the face. The jaw moves as a whole.
-    facing = basis.normals.astype(np.float64) @ rotation[2]
-    seen = np.tile(0.3 + 0.7 * _smooth_step(facing / 0.45), (len(BLENDSHAPES), 1))
-    seen[list(_JAW_MOTIONS)] = 1
-    shapes = _calmed(deltas[:, :, :2] * seen[:, :, None], upright[:, :2], facing, scale * basis.width)
-    moved[: len(BLENDSHAPES)] = shapes
-    # Lids are turned over to the eyes; what is left of these motions would drag the brow about.
-    moved[list(_LID_MOTIONS)] = 0
-    # An eye goes where its corners go, and its lids move over it; a spline that knew nothing of the lids would swing
-    # down between a raised brow and the still corners, and half close the eye.
-    for upper, lower in EYES.values():
-        outer, inner = upper[0], upper[-1]
-        for lid in (upper, lower):
-            share = np.linspace(0, 1, len(lid))[None, 1:-1, None]
-            moved[:, list(lid[1:-1])] = (1 - share) * moved[:, [outer]] + share * moved[:, [inner]]
-    moved[:, :, 1] *= -1
-    return moved
-
-
-def _calmed(moved: Array, places: Array, facing: Array, face_width: float) -> Array:
-    """Motions (52, 478, 2) of which the outline and the skin turned away follow the mean of their surroundings.
-
-    Seen from the side, points lie close together that a shape moves apart; each by itself would tear the outline.
-    """
-    distance = np.linalg.norm(places[:MESH_POINTS, None] - places[None, :MESH_POINTS], axis=2)
-    nearness = np.exp(-0.5 * (distance / (_CALM * face_width)) ** 2)
-    nearness[:, [*LIP_UPPER, *LIP_LOWER]] = 0
-    nearness /= nearness.sum(axis=1, keepdims=True)
-    share = 1 - _smooth_step(facing[:MESH_POINTS] / 0.75)
-    brows = [point for brow in BROWS.values() for line in brow for point in line]
-    share[brows] = 1 - _smooth_step(facing[brows] / 0.35)
-    share[list(FACE_OVAL)] = 1
-    share[[*LIP_UPPER, *LIP_LOWER]] = 0
-    calmed = moved.copy()
-    around = np.einsum("pq,kqc->kpc", nearness, moved[:, :MESH_POINTS])
-    calmed[:, :MESH_POINTS] += share[None, :, None] * (around - moved[:, :MESH_POINTS])
-    return calmed
 
 
 def _grid_around(points: Array, face_width: float, shape: tuple[int, ...]) -> Grid:
@@ -297,7 +252,7 @@ def _face_fields(points: Array, moved: Array, grid: Grid, line: Float32, face_wi
         _spread(points, moved, [point for point in skin if point not in other], nodes, face_width, still=still)
         for other in (frozenset(LIP_LOWER), frozenset(LIP_UPPER))
     )
-    sides = _smooth_step((side_of(line.astype(np.float64), nodes) - 0.15) / 0.7)
+    sides = smooth_step((side_of(line.astype(np.float64), nodes) - 0.15) / 0.7)
     fields = (lower + (upper - lower) * sides[:, None]).reshape(MOTIONS, grid.rows, grid.columns, 2)
     return np.asarray(fields * _fade(points, grid, face_width)[None, :, :, None])
 
@@ -370,15 +325,10 @@ def _near_cut(line: Float32, grid: Grid) -> Array:
     axis = line[-1] - line[0]
     width = np.linalg.norm(axis)
     along = (nodes - line.mean(axis=0)) @ (axis / width) / (width / 2)
-    inside = _smooth_step((1.16 - np.abs(along)) / 0.16)
+    inside = smooth_step((1.16 - np.abs(along)) / 0.16)
     x0, y0, x1, y1 = grid.box
     border = np.minimum.reduce([nodes[:, :, 0] - x0, x1 - nodes[:, :, 0], nodes[:, :, 1] - y0, y1 - nodes[:, :, 1]])
-    return inside * _smooth_step(border / (0.12 * width))
-
-
-def _smooth_step(t: Array) -> Array:
-    t = np.clip(t, 0, 1)
-    return np.asarray(t * t * (3 - 2 * t))
+    return inside * smooth_step(border / (0.12 * width))
 
 
 def _apart(points: Array, members: list[int], distance: float) -> list[int]:

@@ -79,6 +79,7 @@ def export_web_rig(rig: Rig, *, title: str = "") -> dict[str, bytes]:
         "blendshapes": list(BLENDSHAPES),
         "motions": [*BLENDSHAPES, "swayYaw", "swayPitch", "swayRoll", "breath"],
         "face_width": _number(rig.face_width),
+        "sharpness": _number(rig.sharpness),
         "grid": _grid(rig.grid),
         "field_scales": _numbers(scales),
         "largest_sway": _numbers(rig.largest_sway),

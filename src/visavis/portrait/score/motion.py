@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from visavis.portrait.basis import Basis, load_basis
 from visavis.portrait.eyes import CURVE_MARGIN, CURVE_SAMPLES
 from visavis.portrait.fields import Grid
+from visavis.portrait.lids import lid_positions
 from visavis.portrait.pose import similarity
-from visavis.portrait.render import PortraitRenderer, lid_positions
+from visavis.portrait.render import PortraitRenderer
 from visavis.portrait.rig import Rig, motion_weights
 from visavis.portrait.score.reach import FaceWindow
 from visavis.portrait.topology import EYES, LIP_LOWER, LIP_UPPER, MESH_POINTS, RIGID

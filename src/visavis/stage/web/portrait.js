@@ -194,7 +194,8 @@ class Moving {
     this.lips.solve(this.active, reach);
     if (breath) this.body.solve(this.breathing, reach);
     const density = [source.width / manifest.width, source.height / manifest.height];
-    this.paint = this.plain = { paint: source, corner: [0, 0], density, reach };
+    const { sharpness } = manifest;
+    this.paint = this.plain = { paint: source, corner: [0, 0], density, sharpness, reach };
     if (!creased) return;
     this.gain.bind();
     const { origin, step, hue } = manifest.creases;

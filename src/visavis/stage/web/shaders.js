@@ -170,7 +170,7 @@ void main() {
   for (int i = 0; i < layers; i++) {
     light += dot(strengths[i], vec4(texelFetch(creases, ivec3(ivec2(gl_FragCoord.xy), i), 0)));
   }
-  colour = vec4(floor(clamp(128.0 + 128.0 * light * hue, 0.0, 255.0)) / 255.0, 1.0);
+  colour = vec4(floor(clamp(128.5 + 128.0 * light * hue, 0.0, 255.0)) / 255.0, 1.0);
 }`;
 
 /** The painting around the face with its creases, before anything moves. */
@@ -213,43 +213,40 @@ vec2 sourceOf(vec2 place, int layer) {
   return place + mix(above, below, f.y);
 }
 
-vec4 cubic(float f) { // Keys, 1981, a = -0.75, as OpenCV's INTER_CUBIC
-  const float a = -0.75;
-  float g = f + 1.0, h = 1.0 - f;
-  float w0 = ((a * g - 5.0 * a) * g + 8.0 * a) * g - 4.0 * a;
-  float w1 = ((a + 2.0) * f - (a + 3.0)) * f * f + 1.0;
-  float w2 = ((a + 2.0) * h - (a + 3.0)) * h * h + 1.0;
-  return vec4(w0, w1, w2, 1.0 - w0 - w1 - w2);
-}
-
-vec4 sharp(sampler2D from, vec2 texel, bool open) {
-  texel = floor(texel * 1024.0 + 0.5) / 1024.0;
-  ivec2 bounds = textureSize(from, 0) - 1;
+// The paint at a texel between texels, as paint.moved_paint: bilinear, and sharpened by what that takes away.
+uniform float sharpness;
+vec3 paintAt(vec2 place) {
+  vec2 texel = floor(((place + 0.5) * density - 0.5 - corner) * 1024.0 + 0.5) / 1024.0;
+  ivec2 bounds = textureSize(paint, 0) - 1;
   ivec2 a = ivec2(floor(texel));
   vec2 f = texel - vec2(a);
-  if (f == vec2(0.0) && !open) return texelFetch(from, clamp(a, ivec2(0), bounds), 0);
-  vec4 wx = cubic(f.x), wy = cubic(f.y);
-  vec4 total = vec4(0.0);
-  if (all(greaterThan(a, ivec2(0))) && all(lessThan(a, bounds - 1))) { // nearly always; it spares the borders' tests
-    for (int row = 0; row < 4; row++) {
-      ivec2 at = a + ivec2(-1, row - 1);
-      total += wy[row] * (wx.x * texelFetch(from, at, 0) + wx.y * texelFetch(from, at + ivec2(1, 0), 0)
-        + wx.z * texelFetch(from, at + ivec2(2, 0), 0) + wx.w * texelFetch(from, at + ivec2(3, 0), 0));
-    }
-    return clamp(total, 0.0, 1.0);
-  }
+  if (f == vec2(0.0)) return texelFetch(paint, clamp(a, ivec2(0), bounds), 0).rgb;
+  vec2 whole = (1.0 - 2.0 * f) * (1.0 - 2.0 * f);
+  float share = sharpness * (1.0 - whole.x * whole.y);
+  vec4 straightX = vec4(0.0, 1.0 - f.x, f.x, 0.0), straightY = vec4(0.0, 1.0 - f.y, f.y, 0.0);
+  vec4 blurredX = vec4(1.0 - f.x, 2.0 - f.x, 1.0 + f.x, f.x) / 4.0, blurredY = vec4(1.0 - f.y, 2.0 - f.y, 1.0 + f.y, f.y) / 4.0;
+  bool within = all(greaterThan(a, ivec2(0))) && all(lessThan(a, bounds - 1)); // nearly always
+  vec3 straight = vec3(0.0), blurred = vec3(0.0);
   for (int row = 0; row < 4; row++) {
-    for (int column = 0; column < 4; column++) {
-      ivec2 at = a + ivec2(column, row) - 1;
-      ivec2 on = clamp(at, ivec2(0), bounds);
-      // Beyond an open border there is nothing; a closed one is repeated.
-      if (!open || on == at) total += wx[column] * wy[row] * texelFetch(from, on, 0);
+    ivec2 at = a + ivec2(-1, row - 1);
+    vec3 one, two, three, four;
+    if (within) {
+      one = texelFetch(paint, at, 0).rgb;
+      two = texelFetch(paint, at + ivec2(1, 0), 0).rgb;
+      three = texelFetch(paint, at + ivec2(2, 0), 0).rgb;
+      four = texelFetch(paint, at + ivec2(3, 0), 0).rgb;
+    } else {
+      one = texelFetch(paint, clamp(at, ivec2(0), bounds), 0).rgb;
+      two = texelFetch(paint, clamp(at + ivec2(1, 0), ivec2(0), bounds), 0).rgb;
+      three = texelFetch(paint, clamp(at + ivec2(2, 0), ivec2(0), bounds), 0).rgb;
+      four = texelFetch(paint, clamp(at + ivec2(3, 0), ivec2(0), bounds), 0).rgb;
     }
+    straight += straightY[row] * (straightX.y * two + straightX.z * three);
+    blurred += blurredY[row] * (blurredX.x * one + blurredX.y * two + blurredX.z * three + blurredX.w * four);
   }
-  return clamp(total, 0.0, 1.0);
+  return clamp(straight + share * (straight - blurred), 0.0, 1.0);
 }
 
-vec3 paintAt(vec2 place) { return sharp(paint, (place + 0.5) * density - 0.5 - corner, false).rgb; }
 vec4 softAt(sampler2D from, vec2 place, vec2 origin, float level) {
   return textureLod(from, (place - origin + 0.5) / vec2(textureSize(from, 0)), level);
 }
@@ -278,6 +275,30 @@ uniform vec2 closing;      // of the upper and of the lower lid, for each pixel 
 uniform vec2 shift;        // of the iris
 uniform float share;       // of what is drawn here, over the face as it is
 uniform float level;
+
+vec4 cubic(float f) { // Keys, 1981, a = -0.75, as OpenCV's INTER_CUBIC
+  const float a = -0.75;
+  float g = f + 1.0, h = 1.0 - f;
+  float w0 = ((a * g - 5.0 * a) * g + 8.0 * a) * g - 4.0 * a;
+  float w1 = ((a + 2.0) * f - (a + 3.0)) * f * f + 1.0;
+  float w2 = ((a + 2.0) * h - (a + 3.0)) * h * h + 1.0;
+  return vec4(w0, w1, w2, 1.0 - w0 - w1 - w2);
+}
+
+// The iris at a texel between texels; beyond its border there is nothing.
+vec4 irisAt(vec2 texel) {
+  ivec2 bounds = textureSize(iris, 0) - 1;
+  ivec2 a = ivec2(floor(texel));
+  vec4 wx = cubic(texel.x - float(a.x)), wy = cubic(texel.y - float(a.y));
+  vec4 total = vec4(0.0);
+  for (int row = 0; row < 4; row++) {
+    for (int column = 0; column < 4; column++) {
+      ivec2 at = a + ivec2(column, row) - 1;
+      if (clamp(at, ivec2(0), bounds) == at) total += wx[column] * wy[row] * texelFetch(iris, at, 0);
+    }
+  }
+  return clamp(total, 0.0, 1.0);
+}
 
 // The lids' edges at one sample of the curves.
 vec2 lidsOf(vec4 curve) {
@@ -317,7 +338,7 @@ void main() {
   }
 
   vec3 ball = softAt(white, place, box, level).rgb;
-  vec4 ring = level > 0.4 ? softAt(iris, place - shift, box, level) : sharp(iris, place - shift - box, true);
+  vec4 ring = level > 0.4 ? softAt(iris, place - shift, box, level) : irisAt(place - shift - box);
   ball = mix(ball, ring.rgb, ring.a);
   // A lid that comes down brings its shadow with it, and turns its own edge away from the light.
   float lowered = clamp((lids.x - rest.x) / max(openAperture, 1.0), 0.0, 1.0);
