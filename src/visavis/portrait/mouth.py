@@ -218,7 +218,7 @@ def paint_inside(
     lower_alpha, lower_shade = _tooth_row(u, v, _LOWER_TEETH_MM, top=lower_edge, bottom=lower_edge + 30, pixel=pixel)
     lower_gum = np.clip((v - lower_edge - 7.5 - 1.2 * (lower_shade - 1)) / 1.0, 0, 1)[:, :, None]
     lower_light = 0.4 + 0.6 * fade
-    lower_colour = ivory * 0.72 * (lower_shade * lower_light)[:, :, None] * (1 - lower_gum)
+    lower_colour = ivory * 0.62 * (lower_shade * lower_light)[:, :, None] * (1 - lower_gum)
     sunk = lower_light * np.clip(1 - (v - lower_edge - 8) / 26, 0.35, 1)
     lower_colour = lower_colour + (palette.lip * 0.5 + palette.dark * 0.08) * sunk[:, :, None] * lower_gum
     # The tongue lies behind the lower teeth: a soft mound, lit a little at its top.

@@ -68,11 +68,14 @@ class Instruments:
             faces = landmarker.detect(image)
             return faces[0].blendshapes if faces else None
 
+        def see(image: Image) -> Float32 | None:
+            faces = landmarker.detect(image)
+            return faces[0].landmarks if faces else None
+
         if not judges:
-            return cls(read, renderer=renderer)
-        return cls(
-            read, (FerJudge(assets), HumanJudge(assets), FaceApiJudge(assets)), (FaceApiEmbedding(assets),), renderer
-        )
+            return cls(read, renderer=renderer, see=see)
+        named = FerJudge(assets), HumanJudge(assets), FaceApiJudge(assets)
+        return cls(read, named, (FaceApiEmbedding(assets),), renderer, see)
 
     def load(self) -> None:
         """Open every network now, so that what is missing is told before the work.
