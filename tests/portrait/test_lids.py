@@ -1,0 +1,84 @@
+"""Lids: they meet in a blink, roll out a picture of their own, and leave an eye at rest alone."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from visavis.portrait.eyes import CLOSED, stretched
+from visavis.portrait.gallery import OpenPortrait
+from visavis.portrait.lids import lid_positions
+from visavis.portrait.render import MeshRenderer
+from visavis.portrait.rig import motion_weights
+from visavis.types import Expression, Image
+
+BLINK = Expression.from_mapping({"eyeBlinkLeft": 1.0, "eyeBlinkRight": 1.0})
+
+
+def eye_frame(portrait: OpenPortrait, image: Image, index: int) -> np.ndarray:
+    """The eye cut out upright, from the border above to below the lower lid, (rows, 81, 3) float, u to the right."""
+    import cv2
+
+    eye = portrait.rig.eyes[index]
+    u = np.linspace(0.2, 0.8, 81) * eye.width
+    v = np.arange(eye.above.min(), eye.lower.max() + 0.3 * eye.width, 0.5)
+    places = eye.origin + u[None, :, None] * eye.axis + v[:, None, None] * eye.down
+    x, y = np.moveaxis(places.astype(np.float32), 2, 0)
+    return np.asarray(cv2.remap(image, np.ascontiguousarray(x), np.ascontiguousarray(y), cv2.INTER_LINEAR), np.float64)
+
+
+@pytest.mark.parametrize("extra", [{}, {"eyeWideLeft": 1.0, "eyeWideRight": 1.0}, {"cheekSquintLeft": 1.0}])
+def test_the_lids_of_a_full_blink_meet_whatever_else_the_face_does(
+    madonna: OpenPortrait, extra: dict[str, float]
+) -> None:
+    weights = motion_weights(Expression.from_mapping({"eyeBlinkLeft": 1.0, "eyeBlinkRight": 1.0} | extra))
+    for eye in madonna.rig.eyes:
+        top, bottom = lid_positions(eye, weights)
+        np.testing.assert_allclose(top, bottom, atol=1e-3)
+        np.testing.assert_allclose(top, eye.upper + CLOSED * (eye.lower - eye.upper), atol=1e-3)
+
+
+def test_lids_at_rest_lie_where_they_are_painted(madonna: OpenPortrait) -> None:
+    for eye in madonna.rig.eyes:
+        top, bottom = lid_positions(eye, motion_weights(Expression()))
+        np.testing.assert_array_equal(top, eye.upper)
+        np.testing.assert_array_equal(bottom, eye.lower)
+
+
+@pytest.mark.parametrize("index", [0, 1])
+def test_a_closed_lid_is_smooth_along_the_eye_and_ends_in_a_dark_line(
+    madonna: OpenPortrait, renderer: MeshRenderer, index: int
+) -> None:
+    eye = madonna.rig.eyes[index]
+    closed = eye_frame(madonna, renderer.render(BLINK), index).mean(axis=2)
+    rows = np.arange(eye.above.min(), eye.lower.max() + 0.3 * eye.width, 0.5)
+    at = eye.curve_position(np.linspace(0.2, 0.8, 81, dtype=np.float32) * np.float32(eye.width))
+    edge = np.interp(at, np.arange(len(eye.upper)), eye.upper + CLOSED * (eye.lower - eye.upper))
+    lid = closed[(rows > edge.min() - 0.3 * eye.width) & (rows < edge.min() - 0.12 * eye.width)]
+    # From pixel to pixel along the eye the lid hardly changes: nothing is stretched into streaks.
+    assert np.abs(np.diff(lid, axis=1)).mean() < 4
+    # Its edge is the darkest of the eye, at every place.
+    darkest = rows[closed.argmin(axis=0)]
+    assert np.median(np.abs(darkest - edge)) < 0.12 * eye.width
+    assert np.median(closed.min(axis=0)) < 0.6 * np.median(lid)
+
+
+def test_a_lid_rolls_and_does_not_jump(madonna: OpenPortrait, renderer: MeshRenderer) -> None:
+    steps = [
+        renderer.render(Expression.from_mapping({"eyeBlinkLeft": weight, "eyeBlinkRight": weight})).astype(int)
+        for weight in np.linspace(0, 1, 21)
+    ]
+    x0, y0, x1, y1 = madonna.rig.eyes[1].box
+    changes = [np.abs(later - before)[y0:y1, x0:x1].mean() for before, later in pairwise(steps)]
+    assert max(changes) < 4 * np.mean(changes)
+
+
+def test_skin_stretches_from_the_edge_to_a_border_that_stays() -> None:
+    v = np.linspace(-10, 5, 61, dtype=np.float32)
+    at = {name: np.full_like(v, value) for name, value in (("edge", 5), ("rest", 0), ("end", -10))}
+    source = stretched(v, **at)
+    assert source[0] == -10
+    assert source[-1] == pytest.approx(0)
+    assert (np.diff(source) > 0).all()
