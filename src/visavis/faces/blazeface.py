@@ -15,10 +15,9 @@ import numpy as np
 from visavis.assets import AssetStore
 from visavis.errors import ModelError
 from visavis.faces.boxes import keep_best
-from visavis.faces.detect import check_image
 from visavis.faces.found import to_faces
 from visavis.faces.native import close_with, without_chatter
-from visavis.types import Face, Image
+from visavis.types import Face, Image, check_image
 
 __all__ = ["MediaPipeDetector"]
 

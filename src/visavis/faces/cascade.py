@@ -17,12 +17,12 @@ import numpy as np
 from visavis.assets import AssetStore
 from visavis.faces.boxes import iou
 from visavis.faces.crop import eye_roll
-from visavis.faces.detect import Detector, check_image, create_detector
+from visavis.faces.detect import Detector, create_detector
 from visavis.faces.landmarks import Landmarker, keypoints_of, landmark_box
 from visavis.faces.patch import Patch, cut_patch
 from visavis.faces.pyramid import PyramidDetector, merge_faces
 from visavis.images import resize
-from visavis.types import Face, Float32, Image
+from visavis.types import Face, Float32, Image, check_image
 
 __all__ = ["FaceFinder", "find_faces"]
 

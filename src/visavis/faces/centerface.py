@@ -14,11 +14,10 @@ import numpy as np
 from visavis.assets import AssetStore
 from visavis.errors import ModelError
 from visavis.faces.boxes import keep_best
-from visavis.faces.detect import check_image
 from visavis.faces.found import to_faces
 from visavis.faces.session import OnDemand, open_session
 from visavis.images import resize
-from visavis.types import Face, Float32, Image
+from visavis.types import Face, Float32, Image, check_image
 
 __all__ = ["CenterFaceDetector", "decode_centerface"]
 

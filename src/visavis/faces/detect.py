@@ -16,7 +16,7 @@ from visavis.assets import AssetStore
 from visavis.errors import ConfigError, ModelError
 from visavis.types import Face, Image
 
-__all__ = ["DETECTORS", "Detector", "check_image", "create_detector"]
+__all__ = ["DETECTORS", "Detector", "create_detector"]
 
 
 @runtime_checkable
@@ -42,12 +42,6 @@ class Detector(Protocol):
 
     def close(self) -> None:
         """Free the model; the next picture opens it again."""
-
-
-def check_image(image: Image) -> None:
-    """Raise ValueError unless `image` is (H, W, 3) uint8 and not empty."""
-    if image.dtype.name != "uint8" or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
-        raise ValueError(f"an image must be uint8 of shape (H, W, 3), not {image.dtype} {image.shape}")
 
 
 def _mediapipe(assets: AssetStore, min_score: float, max_side: int | None, model: Path | None) -> Detector:

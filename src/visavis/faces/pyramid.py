@@ -8,9 +8,9 @@ import numpy as np
 
 from visavis.errors import ConfigError
 from visavis.faces.boxes import keep_best, overlap_of_smaller
-from visavis.faces.detect import Detector, check_image
+from visavis.faces.detect import Detector
 from visavis.images import resize
-from visavis.types import Face, Float32, Image
+from visavis.types import Face, Float32, Image, check_image
 
 __all__ = ["PyramidDetector", "merge_faces", "tile_spans"]
 

@@ -19,11 +19,10 @@ from visavis.faces.boxes import best_first, keep_best
 from visavis.faces.darknet import METADATA_KEY, darknet_to_onnx
 from visavis.faces.darknet_cfg import read_cfg
 from visavis.faces.darknet_weights import read_weights
-from visavis.faces.detect import check_image
 from visavis.faces.found import to_faces
 from visavis.faces.session import OnDemand, open_session
 from visavis.images import resize
-from visavis.types import Face, Float32, Image
+from visavis.types import Face, Float32, Image, check_image
 
 __all__ = ["Letterbox", "YoloHead", "YoloV3Detector", "decode_yolo", "letterbox", "yolo_boxes"]
 

@@ -13,12 +13,11 @@ import numpy as np
 
 from visavis.assets import AssetStore
 from visavis.errors import ModelError
-from visavis.faces.detect import check_image
 from visavis.faces.found import to_faces
 from visavis.faces.native import without_chatter
 from visavis.faces.session import OnDemand
 from visavis.images import resize
-from visavis.types import Face, Image
+from visavis.types import Face, Image, check_image
 
 __all__ = ["YuNetDetector"]
 

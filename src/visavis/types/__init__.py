@@ -15,7 +15,7 @@ This module holds no vendor code and imports nothing of ours.
 
 from __future__ import annotations
 
-from visavis.types.arrays import Float32, Image
+from visavis.types.arrays import Float32, Image, check_image
 from visavis.types.emotion import CIRCUMPLEX, EMOTIONS, UNSURE, Emotion, Reason
 from visavis.types.expression import BLENDSHAPE_INDEX, BLENDSHAPES, Expression
 from visavis.types.face import Face, Frame
@@ -36,4 +36,5 @@ __all__ = [
     "Reading",
     "Reason",
     "Snapshot",
+    "check_image",
 ]

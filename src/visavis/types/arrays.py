@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Float32", "Image", "check_array"]
+__all__ = ["Float32", "Image", "check_array", "check_image"]
 
 Image = NDArray[np.uint8]
 Float32 = NDArray[np.float32]
@@ -21,3 +21,9 @@ def check_array(name: str, array: object, shape: tuple[int | None, ...], dtype: 
     if not fits or array.dtype != dtype:
         wanted = tuple("any" if length is None else length for length in shape)
         raise ValueError(f"{name} must be {np.dtype(dtype).name} of shape {wanted}, not {array.dtype} {array.shape}")
+
+
+def check_image(image: Image) -> None:
+    """Raise ValueError unless `image` is (H, W, 3) uint8 and not empty."""
+    if image.dtype.name != "uint8" or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
+        raise ValueError(f"an image must be uint8 of shape (H, W, 3), not {image.dtype} {image.shape}")
