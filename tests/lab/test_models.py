@@ -91,8 +91,8 @@ def test_state_round_trip_and_a_stranger_is_refused() -> None:
         models.load_state(models.efficientnet_lite0(32, attributes=4).model, models.named_state(first.model))
 
 
-def test_a_border_is_not_looked_at() -> None:
-    network = models.efficientnet_lite0(64, attributes=3, border=16)
+def test_a_border_is_not_looked_at(assets: AssetStore) -> None:
+    network = models.efficientnet_lite0(64, attributes=3, border=16, weights=assets.path("efficientnet-lite0"))
     pictures = torch.rand(2, 64, 64, 3)
     other = pictures.clone()
     other[:, :16] = 0

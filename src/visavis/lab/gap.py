@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,8 @@ from visavis.lab import metrics
 from visavis.lab.dataset import SIX
 
 __all__ = ["Gap", "domain_gap", "gap_between"]
+
+_SIDES: Final = ("test", "wild")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,5 +112,5 @@ def domain_gap(run: Path) -> Gap:
         raise InputError(f"{run} was not judged on whole photos; run: visavis lab evaluate {run} --wild FOLDER")
     names = [str(name) for name in arrays["attributes"]]
     chosen = [names.index(name) for name in SIX if name in names] or list(range(len(names)))
-    sides = [(arrays[f"{side}_labels"][:, chosen], arrays[f"{side}_scores"][:, chosen]) for side in ("test", "wild")]
-    return gap_between(*sides, arrays["wild_aligned_scores"][:, chosen])
+    aligned, wild = ((arrays[f"{side}_labels"][:, chosen], arrays[f"{side}_scores"][:, chosen]) for side in _SIDES)
+    return gap_between(aligned, wild, arrays["wild_aligned_scores"][:, chosen])

@@ -101,7 +101,7 @@ def judge_photos(
     stacked = np.stack([empty if square is None else square for square in squares]) if squares else empty[None][:0]
 
     def judged(pixels: NDArray[np.uint8], places: NDArray[np.int64]) -> Float32:
-        return predict(network, pixels, places, flip=recipe.flip_average, half=False)
+        return np.asarray(predict(network, pixels, places, flip=recipe.flip_average, half=False))
 
     return Photos(
         dataset.columns(recipe.data.names)[rows],
