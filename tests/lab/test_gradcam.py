@@ -79,6 +79,13 @@ def test_the_labs_own_networks_have_maps_to_look_at(network: Network) -> None:
     assert 0 <= float(heat.min()) <= float(heat.max()) <= 1
 
 
+def test_a_border_that_is_not_looked_at_speaks_for_nothing() -> None:
+    pictures = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), np.uint8)
+    heat = heat_maps(efficientnet_lite0(64, attributes=3, border=16), pictures, 1)
+    assert heat.shape == (2, 64, 64)
+    assert heat[:, :16].max() == heat[:, :, 48:].max() == 0
+
+
 def test_a_network_without_maps_is_told() -> None:
     inputs = keras.Input((32, 32, 3))
     outputs = keras.layers.Dense(2, activation="sigmoid", name="attributes")(keras.layers.Flatten()(inputs))

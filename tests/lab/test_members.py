@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -19,7 +21,7 @@ import torch
 
 from visavis.lab import models, runs
 from visavis.lab.checkpoint import read_weights, save_weights
-from visavis.lab.export import largest_difference, store_half, to_onnx
+from visavis.lab.export import largest_difference, origin_of, store_half, to_onnx
 from visavis.lab.members import average_weights, join_runs, load_members, mean_of
 from visavis.lab.metrics import logit
 from visavis.lab.train import predict
@@ -80,9 +82,21 @@ def test_a_mean_ships_as_one_file_of_half_the_size(tmp_path: Path) -> None:
     to_onnx(network, tmp_path / "pair.onnx")
     assert largest_difference(tmp_path / "pair.onnx", network, PIXELS) < 1e-5
     whole = (tmp_path / "pair.onnx").stat().st_size
+    shutil.copy(tmp_path / "pair.onnx", tmp_path / "compact.onnx")
     store_half(tmp_path / "pair.onnx")
     assert (tmp_path / "pair.onnx").stat().st_size < 0.6 * whole
     assert largest_difference(tmp_path / "pair.onnx", network, PIXELS) < 0.01
+    store_half(tmp_path / "compact.onnx", bytes_from=20_000)
+    assert (tmp_path / "compact.onnx").stat().st_size < 0.4 * whole
+    assert largest_difference(tmp_path / "compact.onnx", network, PIXELS) < 0.02
+
+
+def test_a_card_tells_where_each_member_comes_from(two: tuple[Path, Path], tmp_path: Path) -> None:
+    for number, folder in enumerate(two):
+        (folder / "provenance.json").write_text(json.dumps({"seed": number, "commit": "abc", "processor": "x"}))
+    join_runs(tmp_path / "pair", two)
+    told = origin_of(tmp_path / "pair")
+    assert told == {"members": {"one": {"commit": "abc", "seed": 0}, "two": {"commit": "abc", "seed": 1}}}
 
 
 def test_a_mean_of_weights_is_one_network(two: tuple[Path, Path], tmp_path: Path) -> None:

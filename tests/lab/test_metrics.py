@@ -122,9 +122,19 @@ def test_precision_at_another_rate_is_that_of_a_set_of_that_rate() -> None:
 def test_a_gap_that_is_only_one_of_rates_vanishes_at_equal_rates() -> None:
     labels, scores = _sample(8000)
     rare = np.concatenate([np.flatnonzero(labels)[::4], np.flatnonzero(labels == 0)])
-    gap = gap_between((labels[:, None], scores[:, None]), (labels[rare][:, None], scores[rare][:, None]))
+    worse = scores[rare] + np.random.default_rng(1).normal(0, 1, len(rare))
+    gap = gap_between(
+        (labels[:, None], scores[:, None]), (labels[rare][:, None], worse[:, None]), scores[rare][:, None]
+    )
+    assert gap.lost_framing > 0.1
+    assert gap.framed_auc == pytest.approx(gap.aligned_auc, abs=0.02)
+    gap = gap_between(
+        (labels[:, None], scores[:, None]), (labels[rare][:, None], scores[rare][:, None]), scores[rare][:, None]
+    )
+    assert gap.lost_framing == 0
     assert gap.lost > 0.1
     assert abs(gap.lost_matched) < 0.03
     assert gap.aligned_auc == pytest.approx(gap.wild_auc, abs=0.02)
+    nothing = np.zeros((5, 1), np.float32)
     with pytest.raises(InputError, match="no gap to tell"):
-        gap_between((labels[:, None], scores[:, None]), (np.zeros((5, 1), np.uint8), np.zeros((5, 1), np.float32)))
+        gap_between((labels[:, None], scores[:, None]), (nothing.astype(np.uint8), nothing), nothing)

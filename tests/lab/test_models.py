@@ -91,6 +91,28 @@ def test_state_round_trip_and_a_stranger_is_refused() -> None:
         models.load_state(models.efficientnet_lite0(32, attributes=4).model, models.named_state(first.model))
 
 
+def test_a_border_is_not_looked_at(assets: AssetStore) -> None:
+    network = models.efficientnet_lite0(64, attributes=3, border=16, weights=assets.path("efficientnet-lite0"))
+    pictures = torch.rand(2, 64, 64, 3)
+    other = pictures.clone()
+    other[:, :16] = 0
+    other[:, :, 48:] = 1
+    middle = models.efficientnet_lite0(32, attributes=3)
+    models.load_state(middle.model, {k: v.clone() for k, v in models.named_state(network.model).items()})
+    with torch.inference_mode():
+        whole, changed = network.model(pictures, training=False), network.model(other, training=False)
+        alone = middle.model(pictures[:, 16:48, 16:48], training=False)
+        other[:, 20:30, 20:30] = 0
+        seen = network.model(other, training=False)
+    assert torch.equal(whole, changed)
+    assert float((whole - alone).abs().max()) < 1e-6
+    assert not torch.equal(whole, seen)
+    maps = models.efficientnet_lite0(64, attributes=3, border=16, head="flatten")
+    assert maps.model.get_layer("efficientnet_lite0").output.shape[1:3] == (1, 1)
+    with pytest.raises(ConfigError, match="leaves too little"):
+        models.efficientnet_lite0(64, border=20)
+
+
 def test_fast_gradients_are_the_plain_ones() -> None:
     from visavis.lab.efficientnet import _SameConv
 

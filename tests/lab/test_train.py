@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -17,12 +19,15 @@ if any(find_spec(name) is None for name in ("torch", "keras")):
     pytest.skip("needs torch and Keras: pip install 'visavis[lab]'", allow_module_level=True)
 
 import torch
+from tests.lab.conftest import make_plain
 
 from visavis.lab import features, models, runs
 from visavis.lab.augment import Augmenter
-from visavis.lab.evaluate import evaluate_run, without_people
+from visavis.lab.evaluate import evaluate_run
 from visavis.lab.recipe import AugmentRecipe
-from visavis.lab.train import predict, train
+from visavis.lab.teacher import taught
+from visavis.lab.train import half_precision, predict, train
+from visavis.lab.wild import without_people
 
 
 def small(folder: Path, *, weights: str = "none", **train_settings: object) -> Recipe:
@@ -145,6 +150,42 @@ def test_kept_features_train_as_pictures_do(plain_folder: Path, tmp_path: Path) 
         for name in ("plain", "kept")
     ]
     assert float(np.abs(scores[0] - scores[1]).max()) < 5e-3
+    assert runs.run(recipe, folder=tmp_path / "kept", cache=tmp_path) == kept  # a run that is done is found done
+
+
+def test_a_teacher_softens_the_labels_of_the_training_side_alone(plain_folder: Path, tmp_path: Path) -> None:
+    first = small(plain_folder, epochs=1)
+    runs.run(first, folder=tmp_path / "teacher", cache=tmp_path)
+    recipe = small(plain_folder, epochs=1, teacher=str(tmp_path / "teacher"), trust=0.25)
+    stuff = runs.material(recipe, cache=tmp_path)
+    plain = runs.training_data(recipe, stuff)
+    soft = taught(recipe, plain, folder=tmp_path / "student", cache=tmp_path)
+    said = predict(
+        runs.load_run(tmp_path / "teacher")[1], stuff.exact.pixels, plain.train, half=half_precision("bfloat16")
+    )
+    assert soft.labels[plain.train] == pytest.approx(0.25 * plain.labels[plain.train] + 0.75 * said, abs=1e-6)
+    assert (soft.labels[plain.val] == plain.labels[plain.val]).all()
+    log = runs.run(recipe, folder=tmp_path / "student", cache=tmp_path)
+    assert np.isfinite(log[-1].train_loss)
+    # A run that goes on learns from the labels it began with, whatever has become of the teacher.
+    shutil.rmtree(tmp_path / "teacher")
+    assert runs.run(recipe, folder=tmp_path / "student", cache=tmp_path) == log
+    with pytest.raises(InputError, match="is no run"):
+        runs.run(recipe, folder=tmp_path / "other", cache=tmp_path)
+
+
+def test_a_teacher_must_know_the_same_pictures_and_attributes(plain_folder: Path, tmp_path: Path) -> None:
+    runs.run(small(plain_folder, epochs=1), folder=tmp_path / "teacher", cache=tmp_path)
+    elsewhere = small(make_plain(tmp_path / "plain", seed=1), epochs=1, teacher=str(tmp_path / "teacher"))
+    with pytest.raises(ConfigError, match="another data set"):
+        runs.run(elsewhere, folder=tmp_path / "run", cache=tmp_path)
+    six = replace(elsewhere, data=replace(elsewhere.data, attributes=("Smiling", "Male")))
+    runs.run(replace(six, train=replace(six.train, teacher="")), folder=tmp_path / "two", cache=tmp_path)
+    with pytest.raises(ConfigError, match="tells nothing of Young"):
+        runs.run(
+            replace(elsewhere, train=replace(elsewhere.train, teacher=str(tmp_path / "two"))),
+            folder=tmp_path / "run", cache=tmp_path,
+        )  # fmt: skip
 
 
 def test_a_network_is_cut_where_it_starts_to_learn() -> None:

@@ -183,7 +183,9 @@ def _print_gap(run: Path) -> None:
     results_console().print(
         f"from aligned pictures to photos: mean average precision {gap.aligned:.3f} to {gap.wild:.3f}, lost "
         f"{gap.lost:.3f}; at the photos' rates of positives {gap.matched:.3f} to {gap.wild:.3f}, lost "
-        f"{gap.lost_matched:.3f}; ROC AUC {gap.aligned_auc:.3f} to {gap.wild_auc:.3f}",
+        f"{gap.lost_matched:.3f}; ROC AUC {gap.aligned_auc:.3f} to {gap.wild_auc:.3f}. "
+        f"The same photos framed as the aligned pictures {gap.framed:.3f}, lost by the detector's crop "
+        f"{gap.lost_framing:.3f} (ROC AUC {gap.framed_auc:.3f} to {gap.wild_auc:.3f})",
         soft_wrap=True,
     )
 
@@ -238,6 +240,9 @@ def export(
     half: Annotated[
         bool, typer.Option("--half", help="Store the weights in float16, and measure what that loses.")
     ] = False,
+    compact: Annotated[
+        bool, typer.Option("--compact", help="As --half, but the weights of the largest layers in eight bits.")
+    ] = False,
     int8: Annotated[
         bool, typer.Option("--int8", help="Also write an eight-bit form, and measure what it loses.")
     ] = False,
@@ -247,11 +252,11 @@ def export(
     from visavis.lab.export import export_run
     from visavis.lab.runs import default_cache
 
-    exported = export_run(run, folder=out or run, half=half, int8=int8, cache=cache or default_cache())
+    exported = export_run(run, folder=out or run, half=half, compact=compact, int8=int8, cache=cache or default_cache())
     console = results_console()
     console.print(f"{exported.card}: largest difference to Keras {exported.difference:.1e}", soft_wrap=True)
     if exported.half_loss is not None:
-        console.print(f"float16 weights: mean average precision falls by {exported.half_loss:.5f}")
+        console.print(f"weights stored in fewer bits: mean average precision falls by {exported.half_loss:.5f}")
     if exported.int8_loss is not None:
         console.print(f"eight bits: mean average precision falls by {exported.int8_loss:.4f}")
 

@@ -19,11 +19,12 @@ from visavis.assets import AssetStore
 from visavis.errors import InputError
 from visavis.files import replacing
 from visavis.lab import metrics
-from visavis.lab.datasets import SIX, Dataset
+from visavis.lab.datasets import SIX
 from visavis.lab.metrics import Floats
 from visavis.lab.pixels import Progress
 from visavis.lab.runs import load_run, material
 from visavis.lab.shape import choose_share, fit_shape, fuse, fused_scores, save_shape
+from visavis.lab.wild import judge_photos
 from visavis.types import Float32
 
 __all__ = [
@@ -34,7 +35,6 @@ __all__ = [
     "figures",
     "micro_at_recall",
     "slice_figures",
-    "without_people",
 ]
 
 #: Attributes by whose presence and absence the figures are told apart.
@@ -159,15 +159,6 @@ def slice_figures(scored: Scored, dataset_labels: Mapping[str, NDArray[np.uint8]
     return result
 
 
-def without_people(dataset: Dataset, others: Dataset) -> Dataset:
-    """Rows whose person is not among the training people of `others`, and whose picture is none of theirs.
-
-    Rows of unknown identity are kept.
-    """
-    seen = {int(person) for person, side in zip(others.identity, others.split, strict=True) if side == "train"}
-    return dataset.take([row for row, person in enumerate(dataset.identity) if person < 0 or int(person) not in seen])
-
-
 def evaluate_run(
     folder: Path,
     *,
@@ -184,8 +175,7 @@ def evaluate_run(
         folder: the run.
         cache: folder of decoded pictures.
         assets: where the face landmarker comes from.
-        wild: a data set of whole photos: found, aligned and cut as the live product does it. Rows that show people of
-            the training side are left out.
+        wild: a data set of whole photos, as `judge_photos` takes them.
         draws: resamples behind each interval; 0 for none.
         isotonic: calibrate along a rising line (isotonic regression) after temperature and bias.
         progress: told how far decoding is.
@@ -198,8 +188,9 @@ def evaluate_run(
     """
     recipe, network = load_run(folder)
     stuff = material(recipe, cache=cache, assets=assets, progress=progress)
-    from visavis.lab.train import predict
+    from visavis.lab.train import predict, use_resident_memory
 
+    use_resident_memory()
     names = recipe.data.names
     labels = stuff.dataset.columns(names)
 
@@ -211,12 +202,11 @@ def evaluate_run(
         return Scored(names, labels[rows], scores), rows
 
     (validation, val_rows), (test, rows) = scored("val"), scored("test")
-    outside, outside_shapes = None, None
+    photos = None
     if wild is not None:
-        whole = recipe.data.frame == "whole"
-        outside, outside_shapes = _wild(
-            wild, stuff.dataset, network, recipe.flip_average, whole, names, cache, assets, progress
-        )
+        photos = judge_photos(wild, stuff.dataset, recipe, network, cache=cache, assets=assets, progress=progress)
+    outside = None if photos is None else Scored(names, photos.labels, photos.scores)
+    framed = None if photos is None else Scored(names, photos.labels, photos.aligned_scores)
     calibration = calibrate(validation, isotonic=isotonic)
     result: dict[str, Any] = {"recipe": recipe.name, "calibration": calibration}
     arrays: dict[str, Any] = {"val_labels": validation.labels, "test_labels": test.labels, "test_rows": rows}
@@ -242,15 +232,15 @@ def evaluate_run(
             return Scored(names, side.labels, fused)
 
         validation, test = joined(validation, stuff.shapes[val_rows]), joined(test, stuff.shapes[rows])
-        if outside is not None and outside_shapes is not None:
-            outside = joined(outside, outside_shapes)
+        if photos is not None and outside is not None and framed is not None:
+            outside, framed = joined(outside, photos.shapes), joined(framed, photos.aligned_shapes)
         plain = {"temperature": 1.0, "bias": 0.0}
         calibration = {}
         for column, name in enumerate(names):
             truth = validation.labels[:, column]
             if isotonic:
                 points = together[name]["points"] = metrics.fit_isotonic(truth, validation.scores[:, column])
-                for side in (validation, test, outside):
+                for side in (validation, test, outside, framed):
                     if side is not None:
                         side.scores[:, column] = metrics.with_isotonic(side.scores[:, column], points)
             chosen = metrics.best_threshold(truth, validation.scores[:, column])
@@ -264,37 +254,12 @@ def evaluate_run(
         "slices": slice_figures(test, lent),
     }
     arrays |= {"val_scores": validation.scores, "test_scores": test.scores}
-    if outside is not None:
+    if outside is not None and framed is not None:
         result["wild"] = figures(outside, calibration, draws=draws)
-        arrays |= {"wild_scores": outside.scores, "wild_labels": outside.labels}
+        result["wild_aligned"] = figures(framed, calibration, draws=0)
+        arrays |= {"wild_scores": outside.scores, "wild_labels": outside.labels, "wild_aligned_scores": framed.scores}
     with replacing(folder / "metrics.json") as temporary:
         temporary.write_text(json.dumps(result, indent=2), encoding="utf-8")
     with replacing(folder / "scores.npz") as temporary:
         np.savez_compressed(temporary, attributes=np.array(names), **arrays)
     return result
-
-
-def _wild(
-    path: Path,
-    trained: Dataset,
-    network: Any,
-    flip: bool,
-    boxed: bool,
-    names: tuple[str, ...],
-    cache: Path,
-    assets: AssetStore | None,
-    progress: Progress | None,
-) -> tuple[Scored, Float32]:
-    """Scores and shapes of whole photos; `boxed` cuts by the box around the face, as one would without a template."""
-    from visavis.lab.datasets import open_dataset
-    from visavis.lab.framing import box_cut, face_cut, find_faces_of
-    from visavis.lab.pixels import open_store
-    from visavis.lab.train import predict
-
-    dataset = without_people(open_dataset(path), trained)
-    found = find_faces_of(dataset, folder=cache, assets=assets or AssetStore(), progress=progress)
-    cut = box_cut(found.boxes, size=network.size) if boxed else face_cut(found.keypoints, size=network.size)
-    store = open_store(dataset, cut, folder=cache, progress=progress)
-    rows = np.flatnonzero(store.usable)
-    scores = predict(network, store.pixels, rows, flip=flip, half=False)
-    return Scored(names, dataset.columns(names)[rows], scores), found.shapes[rows]

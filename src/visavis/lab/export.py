@@ -31,6 +31,8 @@ __all__ = ["PARITY", "Exported", "crop_of", "export_run", "largest_difference", 
 
 #: Tensors of fewer numbers are not worth rounding.
 _SMALL: Final = 4096
+#: Tensors of so many numbers may take eight bits: EfficientNet-Lite0's last two convolutions, a fifth of its weights.
+_LARGE: Final = 300_000
 #: The ONNX file may differ from the Keras model by at most so much in any probability.
 PARITY: Final = 1e-4
 
@@ -45,7 +47,7 @@ class Exported:
     Attributes:
         card, model: the files.
         difference: largest difference of a probability between Keras and ONNX, before anything is rounded.
-        half_loss: fall of mean average precision on test by storing weights in float16, or None where they are not.
+        half_loss: fall of mean average precision on test by storing weights in fewer bits, or None where they are not.
         int8_loss: fall of mean average precision on test in eight bits, or None where that was not asked for.
     """
 
@@ -146,10 +148,15 @@ def largest_difference(path: Path, network: Network, pixels: NDArray[np.uint8]) 
     return float(np.abs(_onnx_scores(path, network, pixels) - keras).max())
 
 
-def store_half(path: Path) -> None:
+def store_half(path: Path, *, bytes_from: int = 0) -> None:
     """Round an ONNX file's weights to float16, which halves it; a cast beside each widens it when the file is opened.
 
     What is computed stays float32. Small tensors (biases, norms) are left as they are.
+
+    Args:
+        path: the file, which is replaced.
+        bytes_from: tensors of at least so many numbers take eight bits each, with a scale for each of the first axis
+            (a convolution's outputs), and are multiplied by it when the file is opened; 0 for none.
 
     Raises:
         OutputError: it cannot be written.
@@ -159,23 +166,38 @@ def store_half(path: Path) -> None:
 
     model = onnx.load(str(path))
     graph = model.graph
-    casts = []
-    for tensor in graph.initializer:
+    widening: list[Any] = []
+    for tensor in list(graph.initializer):
         values = numpy_helper.to_array(tensor)
         if tensor.data_type != TensorProto.FLOAT or values.size < _SMALL:
             continue
         name = tensor.name
-        half = numpy_helper.from_array(np.clip(values, -65504, 65504).astype(np.float16), f"{name}_half")
-        tensor.CopyFrom(half)
-        casts.append(helper.make_node("Cast", [f"{name}_half"], [name], to=TensorProto.FLOAT, name=f"{name}_widen"))
-    for number, node in enumerate(casts):
-        graph.node.insert(number, node)
+        wide = [name]
+        if bytes_from and values.size >= bytes_from:
+            scale = np.abs(values).max(axis=tuple(range(1, values.ndim)), keepdims=True).clip(1e-12) / 127
+            small = np.rint(values / scale).astype(np.int8)
+            graph.initializer.append(numpy_helper.from_array(scale.astype(np.float32), f"{name}_scale"))
+            wide = [f"{name}_whole"]
+            widening.append(helper.make_node("Mul", [*wide, f"{name}_scale"], [name], name=f"{name}_scaled"))
+        else:
+            small = np.clip(values, -65504, 65504).astype(np.float16)
+        tensor.CopyFrom(numpy_helper.from_array(small, f"{name}_small"))
+        widening.append(helper.make_node("Cast", [f"{name}_small"], wide, to=TensorProto.FLOAT, name=f"{name}_widen"))
+    for node in widening:
+        graph.node.insert(0, node)
     with replacing(path) as temporary:
         onnx.save(model, str(temporary))
 
 
 def export_run(
-    run: Path, *, folder: Path, cache: Path, half: bool = False, int8: bool = False, name: str = "attributes"
+    run: Path,
+    *,
+    folder: Path,
+    cache: Path,
+    half: bool = False,
+    compact: bool = False,
+    int8: bool = False,
+    name: str = "attributes",
 ) -> Exported:
     """Export an evaluated run.
 
@@ -184,6 +206,7 @@ def export_run(
         folder: where `NAME.onnx` and `NAME.json` go.
         cache: folder of decoded pictures.
         half: store the weights in float16, and measure what that loses.
+        compact: as `half`, but those of the largest layers in eight bits.
         int8: also write `NAME-int8.onnx`, quantised on training pictures, and measure what it loses.
         name: what the files are called.
 
@@ -211,9 +234,9 @@ def export_run(
         loss = _quantised_loss(
             model, folder / f"{name}-int8.onnx", network, stuff.exact, rows, labels, stuff.rows("train")
         )
-    if half:
+    if half or compact:
         exact = _onnx_scores(model, network, stuff.exact.pixels[rows])
-        store_half(model)
+        store_half(model, bytes_from=_LARGE if compact else 0)
         rounded = _onnx_scores(model, network, stuff.exact.pixels[rows])
         truth = labels[rows]
         half_loss = metrics.mean_average_precision(truth, exact) - metrics.mean_average_precision(truth, rounded)
@@ -266,7 +289,12 @@ def _card_metrics(figures: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def origin_of(run: Path) -> dict[str, Any]:
-    """What a card tells of a run's provenance."""
+    """What a card tells of a run's provenance; that of each member by its name, where the run has some."""
+    from visavis.lab.members import member_folders
+
+    members = member_folders(run)
+    if members:
+        return {"members": {folder.name: origin_of(folder) for folder in members}}
     path = run / "provenance.json"
     origin = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     return {key: origin[key] for key in ("visavis", "commit", "packages", "precision", "data", "seed") if key in origin}

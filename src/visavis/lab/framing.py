@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -20,7 +21,17 @@ from visavis.lab.pixels import Cut, Progress
 from visavis.reading.shape import SHAPE_FEATURES, shape_features
 from visavis.types import Face, Float32, Image
 
-__all__ = ["FACE_TEMPLATE", "FoundFaces", "aligned_keypoints", "box_cut", "face_cut", "face_spec", "find_faces_of"]
+__all__ = [
+    "FACE_TEMPLATE",
+    "FoundFaces",
+    "aligned_cut",
+    "aligned_keypoints",
+    "box_cut",
+    "face_cut",
+    "face_spec",
+    "find_faces_in",
+    "find_faces_of",
+]
 
 #: Where the classifier's crop lies in the frame of CelebA-HQ: its centre and side, as shares of that frame's side. It
 #: runs from the hairline to just under the chin, so the face fills it: a network of 160 pixels sees lips and lids as
@@ -46,9 +57,10 @@ def _face(keypoints: Float32) -> Face:
 def face_cut(keypoints: Float32, *, size: int, grown: float = 1.0) -> Cut:
     """A cut of (N, 5, 2) keypoints, nan where no face was found; `grown` gives more around at the same scale."""
     spec = face_spec(size)
-    if grown > 1:
-        spec = spec.grown(grown)
+    return _points_cut(keypoints, spec.grown(grown) if grown > 1 else spec, "face")
 
+
+def _points_cut(keypoints: Float32, spec: CropSpec, kind: str) -> Cut:
     def make(image: Image, row: int) -> Image | None:
         points = keypoints[row]
         if not np.isfinite(points).all():
@@ -59,8 +71,12 @@ def face_cut(keypoints: Float32, *, size: int, grown: float = 1.0) -> Cut:
             return None  # keypoints that fall together: no crop can be aligned by them
 
     digest = hashlib.sha256(keypoints.tobytes()).hexdigest()[:16]
-    key = "face " + digest + " " + repr(sorted(spec.to_dict().items()))
-    return Cut(key, spec.size, make)
+    return Cut(f"{kind} {digest} {sorted(spec.to_dict().items())!r}", spec.size, make)
+
+
+def aligned_cut(keypoints: Float32, *, size: int) -> Cut:
+    """A cut of (N, 5, 2) keypoints that frames a photo as CelebA-HQ frames its pictures, (size, size)."""
+    return _points_cut(keypoints, CropSpec(size=size, margin=0.0, align="points", template=ALIGNED_TEMPLATE), "aligned")
 
 
 def box_cut(boxes: Float32, *, size: int) -> Cut:
@@ -130,12 +146,35 @@ def find_faces_of(
     if path.is_file():
         with np.load(path) as file:
             return FoundFaces(file["keypoints"], file["boxes"], file["shapes"])
-    keypoints = np.full((len(dataset), 5, 2), np.nan, np.float32)
-    boxes = np.full((len(dataset), 4), np.nan, np.float32)
-    shapes = np.full((len(dataset), SHAPE_FEATURES), np.nan, np.float32)
-    finding = FaceFinder(assets, detector=detector)
-    with Pictures(dataset) as pictures, Landmarker(assets) as landmarker, finding as finder:
-        for row in range(len(dataset)):
+    with Pictures(dataset) as pictures:
+        found = _search(pictures, len(dataset), assets, detector, aligned, progress)
+    with replacing(path) as temporary:
+        np.savez(temporary, keypoints=found.keypoints, boxes=found.boxes, shapes=found.shapes)
+    return found
+
+
+def find_faces_in(pictures: Sequence[Image], *, assets: AssetStore) -> FoundFaces:
+    """Find the face of each of some aligned pictures; where nothing is found it is where CelebA-HQ's are on average.
+
+    Raises:
+        AssetError, ModelError: the models cannot be had or used.
+    """
+    return _search(pictures, len(pictures), assets, None, True, None)
+
+
+def _search(
+    pictures: Pictures | Sequence[Image],
+    count: int,
+    assets: AssetStore,
+    detector: str | None,
+    aligned: bool,
+    progress: Progress | None,
+) -> FoundFaces:
+    keypoints = np.full((count, 5, 2), np.nan, np.float32)
+    boxes = np.full((count, 4), np.nan, np.float32)
+    shapes = np.full((count, SHAPE_FEATURES), np.nan, np.float32)
+    with Landmarker(assets) as landmarker, FaceFinder(assets, detector=detector) as finder:
+        for row in range(count):
             try:
                 image = pictures[row]
             except InputError:
@@ -149,7 +188,5 @@ def find_faces_of(
             elif aligned:
                 keypoints[row] = aligned_keypoints(image.shape[1], image.shape[0])
             if progress is not None:
-                progress(row + 1, len(dataset))
-    with replacing(path) as temporary:
-        np.savez(temporary, keypoints=keypoints, boxes=boxes, shapes=shapes)
+                progress(row + 1, count)
     return FoundFaces(keypoints, boxes, shapes)

@@ -40,7 +40,7 @@ def heat_maps(network: Network, squares: NDArray[np.uint8], output: int) -> Floa
     """
     if network.members:
         return np.asarray(np.mean([heat_maps(one, squares, output) for one in network.members], axis=0), np.float32)
-    stem, rest = _parts(network.model)
+    stem, rest, border = _parts(network.model)
     pictures = network.normalise(torch.from_numpy(np.ascontiguousarray(squares)).float())
     with torch.no_grad():
         maps = stem(pictures)  # (N, h, w, C)
@@ -49,23 +49,26 @@ def heat_maps(network: Network, squares: NDArray[np.uint8], output: int) -> Floa
         chosen = logits_of(rest(maps))[:, output].sum()
         (gradient,) = torch.autograd.grad(chosen, maps)
     heat = (maps.detach() * gradient.mean((1, 2), keepdim=True)).sum(-1).clamp(min=0)
-    wide = functional.interpolate(heat[:, None], size=squares.shape[1:3], mode="bilinear", align_corners=False)[:, 0]
+    inner = [side - 2 * border for side in squares.shape[1:3]]
+    wide = functional.interpolate(heat[:, None], size=inner, mode="bilinear", align_corners=False)[:, 0]
+    wide = functional.pad(wide, [border] * 4)  # what it does not look at speaks for nothing
     peak = wide.amax((1, 2), keepdim=True)
     return np.asarray((wide / peak.clamp(min=1e-12)).numpy(), np.float32)
 
 
-def _parts(model: Any) -> tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
-    """Pictures to the last feature maps (N, h, w, C), and those to probabilities."""
+def _parts(model: Any) -> tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor], int]:
+    """Pictures to the last feature maps (N, h, w, C), those to probabilities, and the border that is not looked at."""
     trunk = next((layer for layer in model.layers if isinstance(layer, TorchTrunk)), None)
     if trunk is not None and not trunk.keeps_maps:
         head = keras.Model(trunk.output, model.output)
         return (
-            lambda pictures: trunk.module.eval().maps(pictures.permute(0, 3, 1, 2)).permute(0, 2, 3, 1),
+            lambda pictures: trunk.module.eval().maps(trunk.seen(pictures)).permute(0, 2, 3, 1),
             lambda maps: head(maps.mean((1, 2)), training=False),
+            trunk.border,
         )
     names = [layer.name for layer in model.layers]
     if "pool" not in names:
         raise ModelError(f"{model.name} has no feature maps before its head, so there is nothing to see where it looks")
     boundary = model.get_layer("pool").input
     stem, rest = keras.Model(model.input, boundary), keras.Model(boundary, model.output)
-    return lambda pictures: stem(pictures, training=False), lambda maps: rest(maps, training=False)
+    return lambda pictures: stem(pictures, training=False), lambda maps: rest(maps, training=False), 0

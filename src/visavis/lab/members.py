@@ -28,7 +28,7 @@ from visavis.lab.recipe import Recipe, dump_recipe, load_recipe
 if TYPE_CHECKING:
     from visavis.lab.models import Network
 
-__all__ = ["MEMBERS", "average_weights", "join_runs", "load_members", "mean_of"]
+__all__ = ["MEMBERS", "average_weights", "join_runs", "load_members", "mean_of", "member_folders"]
 
 #: The file that makes a folder a run of several members.
 MEMBERS: Final = "members.toml"
@@ -72,19 +72,33 @@ def load_members(folder: Path) -> tuple[Recipe, Network]:
     """
     from visavis.lab.runs import load_run
 
-    path = folder / MEMBERS
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-        name, flip = str(table["name"]), bool(table["flip_average"])
-        places = [folder / str(member) for member in table["members"]]
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        raise ConfigError(f"{path} does not name members ({error}); make it with: visavis lab join") from error
+    name, flip, places = _read_members(folder)
     loaded = [load_run(place) for place in places]
     recipes = [recipe for recipe, _ in loaded]
     for recipe in recipes[1:]:
         if (recipe.data, recipe.shape) != (recipes[0].data, recipes[0].shape):
             raise ConfigError(f"members must share their data and shape: {recipe.name} and {recipes[0].name} do not")
     return replace(recipes[0], name=name, flip_average=flip), mean_of([network for _, network in loaded])
+
+
+def member_folders(folder: Path) -> tuple[Path, ...]:
+    """The run folders whose mean a run is; none where it is a run of its own.
+
+    Raises:
+        ConfigError: `members.toml` is wrong.
+    """
+    return _read_members(folder)[2] if (folder / MEMBERS).is_file() else ()
+
+
+def _read_members(folder: Path) -> tuple[str, bool, tuple[Path, ...]]:
+    """Name, whether mirror images count, and the members' folders."""
+    path = folder / MEMBERS
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        places = tuple(folder / str(member) for member in table["members"])
+        return str(table["name"]), bool(table["flip_average"]), places
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise ConfigError(f"{path} does not name members ({error}); make it with: visavis lab join") from error
 
 
 def join_runs(folder: Path, runs: Sequence[Path], *, flip_average: bool = False) -> None:

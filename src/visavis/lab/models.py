@@ -188,6 +188,7 @@ def efficientnet_lite0(
     drop_path: float = 0.1,
     weights: Path | None = None,
     frozen: bool = False,
+    border: int = 0,
 ) -> Network:
     """EfficientNet-Lite0 with a head for attributes: 3.4 million parameters, the default classifier's form.
 
@@ -200,17 +201,21 @@ def efficientnet_lite0(
         drop_path: stochastic depth at the last block.
         weights: file of the asset `efficientnet-lite0`; None starts from random weights.
         frozen: only the head learns.
+        border: so many pixels at each side the network does not look at.
 
     Raises:
-        ConfigError: unknown head.
+        ConfigError: unknown head, or nothing is left between the borders.
         ModelError: the file holds other weights.
     """
+    if resolution - 2 * border < STRIDE:
+        raise ConfigError(f"a border of {border} pixels leaves too little of {resolution}")
     trunk = EfficientNetLite0(drop_path=drop_path)
     if weights is not None:
         load_weights(trunk, weights)
     trunk.to(memory_format=torch.channels_last)
     inputs = keras.Input((resolution, resolution, 3), name="pictures")
-    layer = TorchTrunk(trunk, features=FEATURES, name="efficientnet_lite0", maps=0 if head == "gap" else STRIDE)
+    maps = 0 if head == "gap" else STRIDE
+    layer = TorchTrunk(trunk, features=FEATURES, name="efficientnet_lite0", maps=maps, border=border)
     layer.trainable = not frozen
     features = layer(inputs)
     outputs = _head(features, head=head, hidden=hidden, attributes=attributes, drop_out=drop_out)
@@ -238,6 +243,7 @@ def build(
     weights: str | Path | None = None,
     sha256: str = "",
     frozen: bool = False,
+    border: int = 0,
 ) -> Network:
     """Build a network by the name of its backbone; options that a backbone has not are left out of its call.
 
@@ -255,7 +261,7 @@ def build(
         path = None if weights is None else _checked(Path(weights), sha256)
         return efficientnet_lite0(
             resolution, attributes=attributes, head=head, hidden=hidden, drop_out=drop_out, drop_path=drop_path,
-            weights=path, frozen=frozen,
+            weights=path, frozen=frozen, border=border,
         )  # fmt: skip
     if backbone == "expression_lite0":
         path = None if weights is None else _checked(Path(weights), sha256)

@@ -91,21 +91,28 @@ class TorchTrunk(keras.layers.TorchModuleWrapper):
         features: width of what it gives.
         name: of the layer.
         maps: how often the maps are smaller than the picture; 0 pools them.
+        border: so many pixels at each side it does not look at.
     """
 
-    def __init__(self, module: torch.nn.Module, *, features: int, name: str, maps: int = 0) -> None:
+    def __init__(self, module: torch.nn.Module, *, features: int, name: str, maps: int = 0, border: int = 0) -> None:
         super().__init__(module, name=name)
         self._features = features
         self._maps = maps
+        self.border = border
 
     @property
     def keeps_maps(self) -> bool:
         """Whether it gives maps, and not their mean."""
         return self._maps > 0
 
+    def seen(self, inputs: torch.Tensor) -> torch.Tensor:
+        """What it looks at, (N, 3, h, w): torch takes channels first; the view keeps them last in memory."""
+        border, (height, width) = self.border, inputs.shape[1:3]
+        return inputs[:, border : height - border, border : width - border].permute(0, 3, 1, 2)
+
     def call(self, inputs: torch.Tensor, training: bool | None = None) -> Any:
-        """Channels first is what torch takes; the permuted view keeps channels last in memory."""
-        pictures = inputs.permute(0, 3, 1, 2)
+        """Pictures to features, or to maps."""
+        pictures = self.seen(inputs)
         # A frozen trunk must not move its running averages either.
         learning = bool(training) and self.trainable
         if not self._maps:
@@ -115,7 +122,7 @@ class TorchTrunk(keras.layers.TorchModuleWrapper):
 
     def compute_output_spec(self, inputs: Any, training: bool | None = None) -> Any:
         """Shape of the output without running the network."""
-        count, height, width = inputs.shape[:3]
+        count, height, width = inputs.shape[0], *(side - 2 * self.border for side in inputs.shape[1:3])
         sides = (-(-height // self._maps), -(-width // self._maps)) if self._maps else ()
         return keras.KerasTensor((count, *sides, self._features), "float32")
 

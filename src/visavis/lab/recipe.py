@@ -86,6 +86,7 @@ class ModelRecipe:
         drop_out: share of features dropped before the last layer.
         drop_path: stochastic depth at the last block (EfficientNet-Lite0).
         frozen: only the head learns; what the trunk gives is then computed once, where nothing is augmented.
+        border: so many pixels at each side EfficientNet-Lite0 does not look at, which makes it quicker and closer.
     """
 
     backbone: str = "efficientnet_lite0"
@@ -97,12 +98,14 @@ class ModelRecipe:
     drop_out: float = 0.2
     drop_path: float = 0.1
     frozen: bool = False
+    border: int = 0
 
     def __post_init__(self) -> None:
         _one_of("model.head", self.head, ("gap", "flatten"))
         _between("model.resolution", self.resolution, 32, 1024)
         _between("model.drop_out", self.drop_out, 0, 0.95)
         _between("model.drop_path", self.drop_path, 0, 0.95)
+        _between("model.border", self.border, 0, 512)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +128,8 @@ class TrainRecipe:
         smoothing: labels pulled towards 0.5 by this much.
         mixup: pictures and labels are blended in pairs by Beta(mixup, mixup) (arXiv:1710.09412); 0 for never.
         emphasis: weight of the report's six in the loss, against 1 of the others.
+        teacher: a run folder whose opinions of the training pictures soften their labels; empty for none.
+        trust: with a teacher, how far a label counts against what the teacher says of it: 1 the label alone.
         average: decay of the running average of the weights (which is what is evaluated); 0 for none.
         clip: largest norm of the gradient; 0 for none.
         precision: `float32`, or `bfloat16` where the processor has it (a run says which it got).
@@ -149,6 +154,8 @@ class TrainRecipe:
     smoothing: float = 0.0
     mixup: float = 0.0
     emphasis: float = 1.0
+    teacher: str = ""
+    trust: float = 0.5
     average: float = 0.998
     clip: float = 5.0
     precision: str = "bfloat16"
@@ -173,6 +180,7 @@ class TrainRecipe:
             ("smoothing", 0, 0.9),
             ("mixup", 0, 10),
             ("emphasis", 0.01, 100),
+            ("trust", 0, 1),
             ("average", 0, 0.99999),
             ("clip", 0, 1e9),
             ("patience", 0, 10_000),

@@ -139,6 +139,7 @@ def network_of(recipe: Recipe, *, assets: AssetStore | None = None, pretrained: 
         weights=None if run_folder else weights,
         sha256=settings.sha256,
         frozen=settings.frozen,
+        border=settings.border,
     )
     if run_folder is not None:
         _start_from(network, run_folder)
@@ -214,13 +215,16 @@ def run(
     from visavis.lab.checkpoint import save_weights
     from visavis.lab.features import can_cache, on_features
     from visavis.lab.models import named_state
+    from visavis.lab.teacher import taught
     from visavis.lab.train import train
 
     network, data = network_of(recipe, assets=assets), training_data(recipe, stuff)
+    if recipe.train.teacher:
+        data = taught(recipe, data, folder=folder, cache=cache)
     if not keep_features or not can_cache(recipe, network):
         return train(recipe, network, data, folder=folder, watcher=watcher)
     small, features = on_features(recipe, network, data, folder=cache, progress=progress)
-    log = train(recipe, small, features, folder=folder, watcher=watcher)
+    log = train(recipe, small, features, folder=folder, watcher=watcher, best_file="learnt.pt")
     # The small network's layers are the whole one's, so this is the whole one, trained.
     save_weights(folder / "best.pt", named_state(network.model))
     return log

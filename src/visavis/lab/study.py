@@ -249,11 +249,13 @@ def _write(study: Study, folder: Path, answers: list[_Answer]) -> None:
         values = [f"{getattr(answer.best, name):.4f}" for name in _SHOWN]
         rows.append([answer.question.name, *values, str(answer.best.epoch + 1), answer.question.claim])
     if study.wild:
-        head[-1:-1] = ["test", "at the photos' rates", "wild", "lost", "lost at equal rates"]
+        head[-1:-1] = ["test", "at the photos' rates", "photos, framed so", "wild", "lost", "lost at equal rates",
+                       "lost on the same photos"]  # fmt: skip
         for row, answer in zip(rows, answers, strict=True):
             gap = answer.gap
             assert gap is not None
-            row[-1:-1] = [f"{value:.4f}" for value in (gap.aligned, gap.matched, gap.wild, gap.lost, gap.lost_matched)]
+            told = (gap.aligned, gap.matched, gap.framed, gap.wild, gap.lost, gap.lost_matched, gap.lost_framing)
+            row[-1:-1] = [f"{value:.4f}" for value in told]
     lines = [" | ".join(head), " | ".join("---" for _ in head), *(" | ".join(row) for row in rows)]
     with replacing(folder / "table.md") as temporary:
         temporary.write_text("".join(f"| {line} |\n" for line in lines), encoding="utf-8")

@@ -148,6 +148,7 @@ def train(
     folder: Path,
     watcher: Watcher | None = None,
     stop_after: int = 0,
+    best_file: str = "best.pt",
 ) -> tuple[Epoch, ...]:
     """Train, or go on where a killed run stopped.
 
@@ -158,6 +159,7 @@ def train(
         folder: the run folder; one that holds a checkpoint of the same recipe and data is resumed.
         watcher: told after each step.
         stop_after: leave after so many steps as a kill would, for tests of resuming; 0 never.
+        best_file: what the best weights are called in the folder; another name where the network is part of a whole.
 
     Returns:
         The log, one entry an epoch.
@@ -258,7 +260,7 @@ def train(
                 if score > best:
                     best = score
                     if rank == 0:
-                        save_weights(folder / "best.pt", dict(average or state))
+                        save_weights(folder / best_file, dict(average or state))
                 if settings.schedule == "plateau" and waited and waited % 2 == 0:
                     slow /= 2
                 loss_sum = 0.0
@@ -277,7 +279,7 @@ def train(
         layer.trainable = learn[layer.name]
     if world > 1:
         torch.distributed.barrier()
-    load_state(model, read_weights(folder / "best.pt"))
+    load_state(model, read_weights(folder / best_file))
     return tuple(log)
 
 
