@@ -113,7 +113,7 @@ class SteadyEmotion:
         time_constant_s: float = 0.15,
         hold_odds: float = 1.5,
         still_odds: float = 2.0,
-        switch_evidence: float = 0.1,
+        switch_evidence: float = 0.13,
         min_dwell_s: float = 0.3,
         neutral_odds: float = 1.0,
     ) -> None:
