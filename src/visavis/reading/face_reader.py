@@ -44,7 +44,7 @@ class Smoothing:
     emotion_time_s: float = 0.15
     hold_odds: float = 1.5
     still_odds: float = 2.0
-    switch_evidence: float = 0.13
+    switch_evidence: float = 0.125
     min_dwell_s: float = 0.3
     neutral_odds: float = 1.0
     learn_rest: bool = True
