@@ -1,6 +1,6 @@
 """How steady and how quick the live reading of emotion is, on face videos and on faces that hold still.
 
-    python benchmarks/emotion_time.py [--shared FOLDER] [--reader NAME] [--seconds 10]
+    python benchmarks/emotion_time.py [--shared FOLDER] [--reader NAME] [--seconds 10] [--odds 2] [--with-rest]
 
 Every clip of `data/clips` goes through the live pipeline: landmarks, tracks, networks on their frames, rest, evidence.
 
@@ -9,9 +9,10 @@ where from 0.6 s before until 0.2 s after it no five coefficients (eyes left out
 Clips of faces that act hold little stillness, so photographs of faces are played as well, for `--seconds` each, with
 the tremor and the noise of a camera: there every change is a flip.
 
-Latency: a clear expression begins at the first frame from which on, for 0.4 s, each frame's own reading, unsteadied,
-finds another label than is told at least twice as likely as any other. Told is the time until the label that is told is
-that one; answered, until the portrait answers it.
+Latency: a clear expression begins at the first frame from which on, for 0.4 s, each frame's own reading, unsteadied and
+with the person's rest taken off, finds another label than is told at least twice as likely as any other. Told is the
+time until the label that is told is that one; answered, until the portrait answers it. `--odds` tells what clear is.
+`--with-rest` leaves the rest in: then a face that is read as sad at rest counts as one that turns sad.
 """
 
 from __future__ import annotations
@@ -35,9 +36,11 @@ from visavis.images import read_image, resize
 from visavis.portrait.answer import Answerer
 from visavis.portrait.presets import emotion_presets
 from visavis.reading import EMOTION_READERS, EmotionReader, create_emotion_reader
+from visavis.reading.motion import Stillness
+from visavis.reading.rest import RestingFace
 from visavis.sources import open_source
 from visavis.stage.installation import build_pipeline
-from visavis.types import BLENDSHAPES, EMOTIONS, Frame
+from visavis.types import BLENDSHAPES, EMOTIONS, Emotion, Frame
 
 MUSCLES = [index for index, name in enumerate(BLENDSHAPES) if not name.startswith(("_", "eye"))]
 STILL_BEFORE_S, STILL_AFTER_S, STILL_RANGE, STILL_CHANGING = 0.6, 0.2, 0.2, 5
@@ -76,11 +79,11 @@ class Track:
         changes = np.array([one != other for one, other in zip(self.labels[1:], self.labels[:-1], strict=True)])
         return float(np.diff(self.times)[both].sum()), int((changes & both).sum())
 
-    def onsets(self) -> Iterator[tuple[str, float, float, float]]:
+    def onsets(self, *, odds: float = CLEAR_ODDS) -> Iterator[tuple[str, float, float, float]]:
         """Label, time, and seconds until it is told and answered (infinite: never), of each clear expression."""
         own = np.stack(self.own)
         first, second = np.sort(own, axis=1)[:, -1], np.sort(own, axis=1)[:, -2]
-        clear = np.where(first >= CLEAR_ODDS * second, np.array(EMOTIONS)[own.argmax(axis=1)], "")
+        clear = np.where(first >= odds * second, np.array(EMOTIONS)[own.argmax(axis=1)], "")
         index = 0
         while index < len(clear):
             last = index
@@ -97,9 +100,23 @@ class Track:
         return float("inf") if found is None else self.times[found] - self.times[index]
 
 
-def play(frames: Iterator[Frame], assets: AssetStore, config: Config, reader: EmotionReader) -> list[Track]:
+@dataclass
+class Rest:
+    """A person's rest as it is learnt when every frame is looked at, for what a frame by itself says beyond it."""
+
+    stillness: Stillness
+    rest: RestingFace
+
+    def off(self, own: Emotion, weights: NDArray[np.float32], dt_s: float) -> Emotion:
+        return self.rest.step(own, dt_s, stillness=self.stillness.step(weights, dt_s))
+
+
+def play(
+    frames: Iterator[Frame], assets: AssetStore, config: Config, reader: EmotionReader, *, with_rest: bool = False
+) -> list[Track]:
     """The leading face of a clip, a new track each time that it changes."""
     tracks: dict[int | None, Track] = {}
+    rests: dict[int | None, Rest] = {}
     with Landmarker(assets, mode="video", max_faces=config.reading.max_faces) as landmarker:
         pipeline = build_pipeline(landmarker, config)
         answerer, before_s = Answerer(emotion_presets(), mode="answer"), 0.0
@@ -111,6 +128,10 @@ def play(frames: Iterator[Frame], assets: AssetStore, config: Config, reader: Em
                 continue
             own = reader.read(lead.face, image=frame.image, attributes=lead.attributes)
             track = tracks.setdefault(lead.face.track_id, Track.empty())
+            if not with_rest:
+                rest = rests.setdefault(lead.face.track_id, Rest(Stillness(), RestingFace()))
+                dt_s = frame.time_s - track.times[-1] if track.times else 0.0
+                own = rest.off(own, lead.face.blendshapes, dt_s)
             track.times.append(frame.time_s)
             track.weights.append(lead.face.blendshapes)
             track.own.append(own.probabilities)
@@ -147,6 +168,8 @@ def main() -> int:
     parser.add_argument("--shared", type=Path, default=Path(os.environ.get("VISAVIS_SHARED") or "../shared"))
     parser.add_argument("--reader", choices=list(EMOTION_READERS))
     parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--odds", type=float, default=CLEAR_ODDS)
+    parser.add_argument("--with-rest", action="store_true")
     options = parser.parse_args()
     reader = create_emotion_reader(options.reader)
     config = config_from_mapping({"emotion": {"reader": reader.name}})
@@ -158,14 +181,14 @@ def main() -> int:
     for path in sorted((options.shared / "data/clips").glob("*.mp4")):
         try:
             with open_source(path) as source:
-                tracks = play(iter(source), assets, config, reader)
+                tracks = play(iter(source), assets, config, reader, with_rest=options.with_rest)
         except InputError as error:
             print(f"{path.name}: {error}")
             continue
         for track in tracks:
             seconds, changes = track.flips(track.still())
             still_s, flips = still_s + seconds, flips + changes
-            onsets = list(track.onsets())
+            onsets = list(track.onsets(odds=options.odds))
             told += [onset[2] for onset in onsets]
             answered += [onset[3] for onset in onsets]
             words = ", ".join(f"{label} at {at:.2f} s after {wait * 1000:.0f} ms" for label, at, wait, _ in onsets)

@@ -11,7 +11,7 @@ import pytest
 from tests.lab.conftest import needs_lab
 
 from visavis.assets import AssetStore
-from visavis.errors import InputError, ModelError
+from visavis.errors import ConfigError, InputError, ModelError
 from visavis.images import write_image
 from visavis.lab import emotion_data
 from visavis.lab.choices import balanced_recall, choice_error, choice_figures, confusion
@@ -168,7 +168,11 @@ def test_from_faces_to_a_reader_and_a_page(labelled: Path, tmp_path: Path, found
 
     (tmp_path / "r.toml").write_text(recipe_text(labelled, frozen=True))
     recipe, run = load_recipe(tmp_path / "r.toml"), tmp_path / "run"
+    train_emotion(recipe, folder=run, cache=tmp_path / "cache", only="fold-1")
+    assert {path.name for path in run.iterdir()} == {"recipe.toml", "fold-1"}
+    first = (run / "fold-1/head/best.pt").stat().st_mtime_ns
     stuff = train_emotion(recipe, folder=run, cache=tmp_path / "cache")
+    assert (run / "fold-1/head/best.pt").stat().st_mtime_ns == first, "what was trained on its own is taken"
     blind = read_blind(run)
     truth = stuff.dataset.labels.argmax(axis=1)
     assert balanced_recall(truth[blind.rows], np.exp(blind.logs)) > 0.25  # chance is 0.14
@@ -226,6 +230,21 @@ def test_a_whole_network_learns_too_beside_attributes(
     train_emotion(recipe, folder=tmp_path / "run", cache=tmp_path / "cache")
     lines = (tmp_path / "run/student/log.csv").read_text().splitlines()
     assert np.isfinite(float(lines[-1].split(",")[4]))
+
+
+@needs_lab
+@pytest.mark.parametrize(
+    ("trust", "only", "message"), [(1.0, "fold-2", "none called fold-2"), (0.7, "student", "what the folds say")]
+)
+def test_a_network_that_cannot_be_trained_alone_is_told(
+    labelled: Path, tmp_path: Path, trust: float, only: str, message: str
+) -> None:
+    from visavis.lab.emotion_train import train_emotion
+    from visavis.lab.recipe import recipe_from
+
+    recipe = recipe_from({"emotion": {"faces": [str(labelled)], "folds": 2, "trust": trust}})
+    with pytest.raises(ConfigError, match=message):
+        train_emotion(recipe, folder=tmp_path / "run", cache=tmp_path, only=only)
 
 
 @needs_lab

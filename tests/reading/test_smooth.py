@@ -88,11 +88,12 @@ def test_wrong_parameters_are_refused() -> None:
             SteadyEmotion(**bad)
 
 
-def test_a_single_frame_changes_nothing() -> None:
+@pytest.mark.parametrize("rate", [25, 30, 60])
+def test_a_single_frame_changes_nothing(rate: int) -> None:
     steady = SteadyEmotion()
-    for _ in range(30):
-        steady.step(_emotion(joy=1.0), 1 / 30)
-    assert steady.step(_emotion(anger=1.0), 1 / 30).dominant == "joy"
+    for _ in range(rate):
+        steady.step(_emotion(joy=1.0), 1 / rate)
+    assert steady.step(_emotion(anger=1.0), 1 / rate).dominant == "joy"
     assert steady.held == "joy"
 
 

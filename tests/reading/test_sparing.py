@@ -73,14 +73,38 @@ def test_networks_look_by_the_clock_and_one_in_a_frame() -> None:
     assert network.explained == pytest.approx(6, abs=2)
 
 
-def test_of_five_faces_none_starves() -> None:
+def test_a_face_that_moves_is_looked_at_in_every_frame() -> None:
     network = Network()
     reader = FaceReader(emotions=network, sparing=Sparing())
+    looks = []
     for frame in range(60):
+        # Still for a second, then every muscle of the mouth swings.
+        swing = 0.9 * (frame % 2) if frame > 30 else 0.0
+        names = ("mouthSmile", "mouthStretch", "mouthUpperUp", "mouthLowerDown")
+        before = len(network.seen)
+        reader.read(
+            face_of({k: v for name in names for k, v in both(name, swing).items()}, track_id=1), IMAGE, frame / 30
+        )
+        looks.append(len(network.seen) - before)
+    assert sum(looks[15:30]) == pytest.approx(5, abs=1), "a face that has just come is not known to rest"
+    assert sum(looks[32:]) == 28, "from the frame after the first that moves, every one"
+
+
+@pytest.mark.parametrize("moving", [False, True])
+def test_of_five_faces_none_starves(moving: bool) -> None:
+    network = Network()
+    reader = FaceReader(emotions=network, sparing=Sparing())
+    most = 0
+    for frame in range(60):
+        before = len(network.seen)
+        open_wide = {"jawOpen": frame % 2 * 0.9, **both("mouthSmile", frame % 2 * 0.9)} if moving else {}
         for track in range(5):
-            reader.read(face_of({}, track_id=track), IMAGE, frame / 30)
+            reader.read(face_of(open_wide, track_id=track), IMAGE, frame / 30)
+        most = max(most, len(network.seen) - before) if frame else 0
     counts = [network.seen.count(track) for track in range(5)]
     assert min(counts) >= 9, counts
+    assert sum(counts) <= 60 * 2.5, counts
+    assert most <= 5
 
 
 def test_a_table_reads_every_frame_and_attributes_wait_longer_then() -> None:
@@ -116,6 +140,18 @@ def test_reasons_are_told_for_what_is_told() -> None:
     reading = reader.read(face_of(both("mouthSmile", 0.8)))
     assert reading.reasons[0].phrase == "lip corners pulled up"
     assert FaceReader(emotions=create_emotion_reader("blendshapes")).read(face_of({})).reasons == ()
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.4, 0.45])
+def test_a_label_that_has_just_changed_is_explained_at_once(seconds: float) -> None:
+    reader = FaceReader(emotions=Network(), sparing=Sparing(), explain=True)
+    bright, begins = np.full_like(IMAGE, 255), 1 + seconds
+    for frame in range(90):
+        reading = reader.read(face_of({}, track_id=1), bright if frame / 30 >= begins else IMAGE, frame / 30)
+        assert reading.emotion is not None
+        assert reading.reasons[0].phrase == f"looks like {reading.emotion.dominant}", frame
+        told = reading.emotion.dominant
+    assert told == "joy"
 
 
 # --- attributes only -------------------------------------------------------------------------------------------------

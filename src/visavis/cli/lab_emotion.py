@@ -23,6 +23,12 @@ def train_emotion(
             "--faces", help="A folder of faces labelled by emotion, in the place of the recipe's; repeatable."
         ),
     ] = None,
+    only: Annotated[
+        str | None,
+        typer.Option(
+            "--only", help="Train this network alone (fold-0, ..., student); the same without it finishes the run."
+        ),
+    ] = None,
     cache: CacheFolder = None,
 ) -> None:
     """Train the learned reader of emotions, or finish a run that was stopped; measure it and export it.
@@ -51,8 +57,10 @@ def train_emotion(
 
         stuff = run(
             settings, folder=folder, cache=cache or default_cache(), watcher=watch,
-            progress=lambda done, total: display.update(decoding, completed=done, total=total),
+            progress=lambda done, total: display.update(decoding, completed=done, total=total), only=only,
         )  # fmt: skip
+    if only is not None:
+        return
     exported = export_emotion(folder, stuff)
     console = results_console()
     for what, row in exported.figures.get("val", {}).items():

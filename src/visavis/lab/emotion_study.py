@@ -264,7 +264,7 @@ def study_emotions(
     if not card_path.is_file():
         raise InputError(f"{run} has no export; train it first: visavis lab train-emotion")
     card = load_emotion_card(card_path)
-    model = card.checked(card_path.parent)
+    model = card.verified(card_path.parent)
     recipe = load_recipe(run / "recipe.toml")
     stuff = emotion_material(recipe, cache=cache, assets=store, progress=progress)
     truth = stuff.dataset.labels.argmax(axis=1)

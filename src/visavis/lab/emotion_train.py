@@ -20,13 +20,13 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from visavis.assets import AssetStore
-from visavis.errors import InputError
+from visavis.errors import ConfigError, InputError
 from visavis.files import replacing
 from visavis.lab.dataset import Dataset
 from visavis.lab.emotion_data import (
@@ -50,6 +50,10 @@ if TYPE_CHECKING:
     from visavis.lab.train import TrainingData, Watcher
 
 __all__ = ["Blind", "EmotionMaterial", "emotion_material", "emotion_network", "read_blind", "train_emotion"]
+
+
+#: The network that is kept.
+_LAST: Final = "student"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -224,12 +228,29 @@ def train_emotion(
     assets: AssetStore | None = None,
     progress: Progress | None = None,
     watcher: Watcher | None = None,
+    only: str | None = None,
 ) -> EmotionMaterial:
     """Train a recipe into a run folder, or finish the run that is there; gives back its material.
 
+    Args:
+        recipe: how.
+        folder: the run folder.
+        cache: folder of decoded pictures and features.
+        assets: where models come from.
+        progress: told how far measuring and decoding are.
+        watcher: told after each step.
+        only: train this network (`fold-0`, ..., `student`) and leave; those of one run may be trained side by side,
+            the last among them where it learns from labels alone.
+
     Raises:
+        ConfigError: there is no such network, or the last one waits for what the others say.
         VisavisError: whatever opening the data, building the networks or training raises.
     """
+    names = [*(f"fold-{number}" for number in range(recipe.emotion.folds)), _LAST]
+    if only is not None and only not in names:
+        raise ConfigError(f"the recipe has the networks {', '.join(names)}, and none called {only}")
+    if only == _LAST and (recipe.emotion.trust < 1 or recipe.emotion.hearsay):
+        raise ConfigError(f"{_LAST} learns from what the folds say; train it with them, or with emotion.trust = 1")
     stuff = emotion_material(recipe, cache=cache, assets=assets, progress=progress)
     from visavis.lab.checkpoint import save_weights
     from visavis.lab.models import named_state
@@ -245,7 +266,10 @@ def train_emotion(
     with replacing(folder / "recipe.toml") as temporary:
         temporary.write_text(dump_recipe(recipe), encoding="utf-8")
 
-    def learn(network: Network, data: TrainingData, where: Path) -> None:
+    # What is done with the folds' opinions later does not change how they are trained.
+    unheard = replace(recipe, emotion=replace(recipe.emotion, trust=1.0, hearsay=0.0))
+
+    def learn(network: Network, data: TrainingData, where: Path, recipe: Recipe) -> None:
         if not recipe.model.frozen:
             train(recipe, network, data, folder=where, watcher=watcher)
             return
@@ -266,15 +290,20 @@ def train_emotion(
         return told
 
     for number in range(recipe.emotion.folds):
+        if only not in (None, names[number]):
+            continue
         held = part == number
         network = network_of(recipe, assets=assets)
         data = _data(recipe, stuff, rows[~held], rows[held], truth)
-        learn(network, data, folder / f"fold-{number}")
+        learn(network, data, folder / names[number], unheard)
         said[held] = ask(network, stuff.exact.pixels, rows[held])
         if beside is not None and recipe.emotion.hearsay:
             heard += ask(network, beside.exact.pixels, others) / recipe.emotion.folds
-    with replacing(folder / "blind.npz") as temporary:
-        np.savez(temporary, rows=rows, part=part, logs=np.log(said.clip(1e-7)))
+    if only is None:
+        with replacing(folder / "blind.npz") as temporary:
+            np.savez(temporary, rows=rows, part=part, logs=np.log(said.clip(1e-7)))
+    elif only != _LAST:
+        return stuff
 
     targets = truth.copy()
     targets[rows] = recipe.emotion.trust * truth[rows] + (1 - recipe.emotion.trust) * said
@@ -285,7 +314,7 @@ def train_emotion(
         lent[others[told]] = heard[told]
     val = stuff.rows("val") if len(stuff.rows("val")) else rows
     data = _data(recipe, stuff, rows, val, targets, lent)
-    learn(network_of(recipe, assets=assets), data, folder / "student")
+    learn(network_of(recipe, assets=assets), data, folder / _LAST, recipe)
     return stuff
 
 
@@ -315,7 +344,7 @@ def emotion_network(folder: Path) -> tuple[Recipe, Network]:
 
     if not (folder / "recipe.toml").is_file():
         raise InputError(f"{folder} is no run of emotions; train one with: visavis lab train-emotion")
-    recipe, network = load_recipe(folder / "recipe.toml"), load_run(folder / "student")[1]
+    recipe, network = load_recipe(folder / "recipe.toml"), load_run(folder / _LAST)[1]
     head = network.model.get_layer("attributes")
     kernel, bias = (variable.value.detach() for variable in head.weights)
     small = keras.layers.Dense(len(EMOTIONS), name="emotions")

@@ -105,7 +105,7 @@ class AttributeReader:
             )
         shape = None
         if card.shape_file:
-            shape = load_shape(card.verified(path.parent, shape=True), attributes=len(card.attributes))
+            shape = load_shape(card.verified_shape(path.parent), attributes=len(card.attributes))
         return cls(card, session, shape, names=names)
 
     @property

@@ -23,6 +23,8 @@ __all__ = ["FaceReader", "Smoothing", "Sparing"]
 _FORGET_AFTER_S: Final = 1.0
 #: A network is due at this share of its interval, since frames do not come to the millisecond.
 _DUE: Final = 0.9
+#: A face is looked at as one that moves below so much stillness.
+_STILL: Final = 0.9
 
 
 class Attributes(Protocol):
@@ -42,7 +44,7 @@ class Smoothing:
     emotion_time_s: float = 0.15
     hold_odds: float = 1.5
     still_odds: float = 2.0
-    switch_evidence: float = 0.15
+    switch_evidence: float = 0.125
     min_dwell_s: float = 0.3
     neutral_odds: float = 1.0
     learn_rest: bool = True
@@ -64,7 +66,9 @@ class Sparing:
         attributes_s: seconds between two readings of attributes, where no emotion is read from them.
         weighed_s: the same where a network may weigh them in: old ones would hold its reading back.
         needed_s: the same where an emotion is read from them and nothing newer: every other frame of 30 a second.
-        emotion_s: seconds between two readings of an emotion from pixels: at 30 frames a second every third.
+        emotion_s: seconds between two readings of an emotion from pixels while the face holds still: at 30 frames a
+            second every third.
+        moving_s: the same while it moves, when what it shows may change: every frame.
         reasons_s: seconds between two explanations by a network.
     """
 
@@ -72,6 +76,7 @@ class Sparing:
     weighed_s: float = 0.25
     needed_s: float = 0.066
     emotion_s: float = 0.1
+    moving_s: float = 0.033
     reasons_s: float = 0.5
 
     def attributes_every_s(self, emotions: EmotionReader | None) -> float:
@@ -154,11 +159,11 @@ class FaceReader:
         """
         expression = to_expression(face)
         memory, dt_s = self._remember(face.track_id, time_s)
+        stillness = 0.0 if memory is None else memory.stillness.step(expression.weights, dt_s)
         attributes = self._read_attributes(face, image, memory, time_s)
-        emotion = self._read_emotion(face, image, attributes, memory, time_s)
+        emotion = self._read_emotion(face, image, attributes, memory, time_s, stillness=stillness)
         if memory is not None and self._smoothing is not None:
             if emotion is not None and self._emotions is not None:
-                stillness = memory.stillness.step(expression.weights, dt_s)
                 if memory.rest is not None:
                     below = self._emotions.unsure_below
                     emotion = memory.rest.step(emotion, dt_s, stillness=stillness, unsure_below=below)
@@ -192,6 +197,8 @@ class FaceReader:
         attributes: Mapping[str, float] | None,
         memory: _Memory | None,
         time_s: float,
+        *,
+        stillness: float,
     ) -> Emotion | None:
         reader = self._reader_of(face, image, attributes)
         if reader is None:
@@ -199,7 +206,8 @@ class FaceReader:
         # A table takes microseconds; only what looks at pixels is spared.
         if memory is None or self._sparing is None or "pixels" not in reader.needs:
             return reader.read(face, image=image, attributes=attributes)
-        if self._is_due(memory.emotion_at, self._sparing.emotion_s, time_s):
+        every_s = self._sparing.emotion_s if stillness >= _STILL else self._sparing.moving_s
+        if self._is_due(memory.emotion_at, every_s, time_s, patience_s=self._sparing.emotion_s):
             memory.emotion_read = reader.read(face, image=image, attributes=attributes)
         return memory.emotion_read
 
@@ -238,17 +246,23 @@ class FaceReader:
             due = self._is_due(memory.reasons_at, self._sparing.reasons_s, time_s)
         else:
             last_s = memory.reasons_at.time_s
-            due = memory.reasons_for != label or last_s is None or not 0 <= time_s - last_s < self._sparing.emotion_s
-        if due:
+            due = last_s is None or not 0 <= time_s - last_s < self._sparing.emotion_s
+        # A label that has just changed is explained at once, whatever else ran: that is rare, and the reasons at hand
+        # are those of another label.
+        if due or memory.reasons_for != label:
             memory.reasons = reader.explain(face, image=image, attributes=attributes, label=label)
             memory.reasons_for, memory.reasons_at.time_s = label, time_s
-        return memory.reasons if memory.reasons_for == label else ()
+        return memory.reasons
 
-    def _is_due(self, last: _Last, every_s: float, time_s: float) -> bool:
-        """Whether a network may look now; then it is taken to have looked."""
+    def _is_due(self, last: _Last, every_s: float, time_s: float, *, patience_s: float = 0.0) -> bool:
+        """Whether a network may look now; then it is taken to have looked.
+
+        After another network in the same frame it waits for twice its interval, or `patience_s` if that is longer.
+        """
         if last.time_s is not None and time_s >= last.time_s:
             waited_s = time_s - last.time_s
-            if waited_s < _DUE * every_s or (self._ran_at_s == time_s and waited_s < 2 * _DUE * every_s):
+            longest_s = 2 * _DUE * max(every_s, patience_s)
+            if waited_s < _DUE * every_s or (self._ran_at_s == time_s and waited_s < longest_s):
                 return False
         last.time_s = self._ran_at_s = time_s
         return True

@@ -56,7 +56,7 @@ class LearnedReader:
         """
         where = path or LEARNED_CARD
         card = load_emotion_card(where)
-        session = open_session(card.checked(where.parent), name="emotion", threads=threads)
+        session = open_session(card.verified(where.parent), name="emotion", threads=threads)
         taken, given = session.get_inputs()[0].shape, session.get_outputs()[0].shape
         if list(taken[1:]) != [card.crop.size, card.crop.size, 3] or given[-1] != len(EMOTIONS):
             raise ModelError(f"{card.file} takes {taken} and gives {given}, which is not what its card says")

@@ -101,7 +101,8 @@ class SteadyEmotion:
     Args:
         time_constant_s: seconds in which the average covers 63 % of a change.
         hold_odds: at least 1; a challenger must be more than so many times likelier than the held emotion.
-        switch_evidence: the sum at which it takes over: ten times likelier (2.3 units) than that takes 0.1 s at 0.23.
+        switch_evidence: the sum at which it takes over: ten times likelier (2.3 units) than that takes 0.1 s at 0.23;
+            above 0.12 no single frame of 25 a second is enough, however certain.
         still_odds: what `hold_odds` becomes while the face holds still.
         min_dwell_s: shortest time that an emotion is held.
         neutral_odds: so many times likelier is `neutral` than a reader takes it to be.
@@ -113,7 +114,7 @@ class SteadyEmotion:
         time_constant_s: float = 0.15,
         hold_odds: float = 1.5,
         still_odds: float = 2.0,
-        switch_evidence: float = 0.15,
+        switch_evidence: float = 0.125,
         min_dwell_s: float = 0.3,
         neutral_odds: float = 1.0,
     ) -> None:
