@@ -19,6 +19,16 @@ def test_lifting_takes_the_white_out_again() -> None:
         assert np.abs(lifted[0, 0, :3] - colour).max() <= 255 / alpha
 
 
+def test_what_is_newly_painted_and_dark_is_as_opaque_as_it_must_be() -> None:
+    """An opened mouth in a half transparent painting looks over white as it does in an opaque one."""
+    seen = np.array([[[20, 60, 40], [250, 240, 245]]], np.uint8)
+    lifted = lift(seen, np.full((1, 2), 60, np.uint8)).astype(np.float32)
+    share = lifted[:, :, 3:] / 255
+    np.testing.assert_allclose(lifted[:, :, :3] * share + 255 * (1 - share), seen, atol=1.5)
+    assert lifted[0, 0, 3] == 255 - 20
+    assert lifted[0, 1, 3] == 60
+
+
 def test_at_rest_transparency_is_as_it_was(small_head: OpenPortrait) -> None:
     alpha = np.random.default_rng(3).integers(0, 256, small_head.image.shape[:2]).astype(np.uint8)
     np.testing.assert_array_equal(Cutout(small_head.rig, alpha).render(Expression()), alpha)

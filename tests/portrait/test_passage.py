@@ -107,7 +107,7 @@ def test_a_blend_names_one_side_or_both() -> None:
     for wrong in ("smile", "mouth", "jaw"):
         with pytest.raises(ValueError, match="unknown blendshape"):
             blended({wrong: 0.5})
-    with pytest.raises(ValueError, match=r"\[0, 1\]"):
+    with pytest.raises(ValueError, match=r"the weight of jawOpen must lie between 0 and 1, not 1\.5"):
         blended({"jawOpen": 1.5})
 
 

@@ -244,7 +244,9 @@ def _check_wishes(
     if not moving and suffix not in WRITABLE_SUFFIXES:
         raise OutputError(f"cannot write {out}: expected {', '.join([*WRITABLE_SUFFIXES, *MOVING_SUFFIXES, '.glb'])}")
     plays = sum(choice is not None for choice in (emotion, blend, driver))
-    if plays > 1 or (not plays and turn is None and life is None):
+    if plays > 1:
+        raise ConfigError("--emotion, --blend and --driver do not go together: give one of them")
+    if not plays and turn is None and life is None:
         raise ConfigError("say what the portrait shall play: one of --emotion, --blend, --driver, --turn or --life")
     if driver is not None and (turn is not None or life is not None):
         raise ConfigError("a driver lives and turns by itself: leave --turn and --life out")

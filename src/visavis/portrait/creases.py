@@ -72,8 +72,8 @@ def _sided(side: str) -> tuple[_Fold, ...]:
         ),
         _Fold(  # furrow beside the root of the nose
             pick((107, 55, 193), (336, 285, 417)),
-            {f"browDown{side}": 1.0, "browInnerUp": 0.35},
-            0.44,
+            {f"browDown{side}": 0.9, "browInnerUp": 0.1},
+            0.38,
             0.012,
             turn,
         ),

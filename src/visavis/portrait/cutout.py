@@ -48,8 +48,12 @@ class Cutout:
 def lift(image: Image, alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Take the white out of a picture that was laid over it: (H, W, 4) RGBA, not premultiplied.
 
-    `seen = alpha * colour + (1 - alpha) * white`, solved for the colour.
+    `seen = alpha * colour + (1 - alpha) * white`, solved for the colour. A cavity or a fold that is newly painted may
+    be darker than paint of that transparency over white can be: there it is as opaque as it must be.
     """
+    darkest = 255 - image.min(axis=2)
+    # Two levels are rounding.
+    alpha = np.where(darkest > alpha.astype(np.int16) + 2, darkest, alpha).astype(np.uint8)
     share = alpha[:, :, None].astype(np.float32) / 255
     colour = 255 - (255 - image.astype(np.float32)) / np.maximum(share, 1 / 255)
     lifted = np.where(alpha[:, :, None] == 255, image, np.rint(np.clip(colour, 0, 255)))

@@ -245,6 +245,8 @@ def blended(weights: Mapping[str, float]) -> Expression:
     """
     single: dict[str, float] = {}
     for name, weight in weights.items():
+        if not 0 <= weight <= 1:
+            raise ValueError(f"the weight of {name} must lie between 0 and 1, not {weight:g}")
         sides = [side for side in (f"{name}Left", f"{name}Right") if side in BLENDSHAPE_INDEX]
         both = len(sides) == 2 and name not in BLENDSHAPE_INDEX and name not in ("jaw", "mouth")
         single.update(dict.fromkeys(sides, weight) if both else {name: weight})
