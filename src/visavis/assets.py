@@ -280,7 +280,8 @@ class AssetStore:
                 self._remember(asset, digest)
             return target
         tried = "".join(f"\n  - {reason}" for reason in reasons) or " it has no source that can be fetched"
+        known = f" (sha256 {asset.sha256[:12]}…)" if asset.sha256 else ""
         raise AssetError(
-            f"{asset.name} could not be fetched; put {asset.file} (sha256 {asset.sha256[:12] or 'any'}…) into a folder "
+            f"{asset.name} could not be fetched; put {asset.file}{known} into a folder "
             f"and set VISAVIS_ASSETS to it. Tried:{tried}"
         )

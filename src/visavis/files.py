@@ -1,16 +1,16 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, and are told of before work is done in vain."""
 
 from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from visavis.errors import OutputError
 
-__all__ = ["check_writable", "replacing"]
+__all__ = ["check_suffix", "check_writable", "replacing"]
 
 
 @contextmanager
@@ -46,6 +46,20 @@ def check_writable(path: str | os.PathLike[str]) -> None:
         pass
 
 
+def check_suffix(path: str | os.PathLike[str], suffixes: Collection[str], what: str) -> None:
+    """Refuse a name whose suffix is none of those that something can be written as.
+
+    >>> check_suffix("answers.csv", [".csv", ".json"], "tables")
+
+    Raises:
+        OutputError: it has another suffix, or none; a folder is told as such.
+    """
+    target = Path(path)
+    if target.suffix.lower() not in suffixes:
+        folder = "it is a folder; give the name of a file: " if target.is_dir() else ""
+        raise OutputError(f"cannot write {target}: {folder}{what} are written as {', '.join(suffixes)}")
+
+
 @contextmanager
 def _beside(target: Path) -> Iterator[Path]:
     """Yield a fresh empty file in the folder of `target` and remove it in the end; failures are told as of `target`."""
@@ -53,6 +67,8 @@ def _beside(target: Path) -> Iterator[Path]:
     try:
         if target.is_dir():
             raise OutputError(f"cannot write {target}: it is a folder; give the name of a file")
+        if not target.parent.is_dir() and target.parent.exists():
+            raise OutputError(f"cannot write {target}: {target.parent} is a file, not a folder")
         target.parent.mkdir(parents=True, exist_ok=True)
         # Made here first, so that a folder without write permission is told before any work is done in it.
         temporary.touch()

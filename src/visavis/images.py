@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 from PIL import ImageOps, UnidentifiedImageError
 
-from visavis.errors import InputError, OutputError
-from visavis.files import check_writable, replacing
+from visavis.errors import InputError
+from visavis.files import check_suffix, check_writable, replacing
 from visavis.types import Image
 
 __all__ = [
@@ -150,10 +150,8 @@ def check_picture_writable(path: str | os.PathLike[str]) -> None:
 
 
 def _format_of(target: Path) -> str:
-    file_format = _FORMATS.get(target.suffix.lower())
-    if file_format is None:
-        raise OutputError(f"cannot write {target}: pictures are written as {', '.join(sorted(_FORMATS))}")
-    return file_format
+    check_suffix(target, sorted(_FORMATS), "pictures")
+    return _FORMATS[target.suffix.lower()]
 
 
 def resize(

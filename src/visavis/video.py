@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.errors import OutputError
-from visavis.files import replacing
+from visavis.files import check_suffix, replacing
 from visavis.types import Image
 
 __all__ = ["MOVING_SUFFIXES", "TRANSPARENT_MOVING_SUFFIXES", "VideoWriter"]
@@ -65,8 +65,7 @@ class VideoWriter:
         self.frames_per_second = frames_per_second
         self._title = title
         self._suffix = self.path.suffix.lower()
-        if self._suffix not in MOVING_SUFFIXES:
-            raise OutputError(f"cannot write {path}: moving pictures are written as {', '.join(MOVING_SUFFIXES)}")
+        check_suffix(path, MOVING_SUFFIXES, "moving pictures")
         most = 50 if self._suffix == ".gif" else 240
         if not 0 < frames_per_second <= most:
             raise OutputError(

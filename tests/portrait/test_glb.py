@@ -72,7 +72,7 @@ def test_targets_bear_the_names_of_the_blendshapes(data: bytes) -> None:
     assert all(len(primitive["targets"]) == len(TARGETS) for primitive in portrait["primitives"])
     names = [model.document["materials"][primitive["material"]]["name"] for primitive in portrait["primitives"]]
     assert names.count("painting") == 4  # the face, two lips, and what breathes
-    assert {"cavity", "jaw", "irisLeft", "irisRight"} <= set(names)
+    assert {"cavity", "teeth", "irisLeft", "irisRight"} <= set(names)
 
 
 def test_corners_move_as_the_rig_does(rig: Rig, data: bytes) -> None:

@@ -116,10 +116,10 @@ def test_creases_lie_where_they_were(rig: Rig, manifest: dict[str, Any], arrays:
 def test_pictures_and_curves_come_as_they_are(
     rig: Rig, manifest: dict[str, Any], arrays: dict[str, NDArray[Any]]
 ) -> None:
-    np.testing.assert_array_equal(arrays["inside"], rig.mouth.inside)
-    np.testing.assert_array_equal(arrays["jaw_part"], rig.mouth.jaw_part)
-    np.testing.assert_array_equal(arrays["lip_masks"][:, :, 0], rig.mouth.lower_mask)
-    np.testing.assert_array_equal(arrays["lip_masks"][:, :, 1], rig.mouth.upper_mask)
+    np.testing.assert_array_equal(arrays["cavity"], rig.mouth.cavity)
+    np.testing.assert_array_equal(arrays["upper_teeth"], rig.mouth.upper_teeth)
+    np.testing.assert_array_equal(arrays["lip_masks"][:, :, :2], rig.mouth.lower_mask)
+    np.testing.assert_array_equal(arrays["lip_masks"][:, :, 2:], rig.mouth.upper_mask)
     for index, (eye, told) in enumerate(zip(rig.eyes, manifest["eyes"], strict=True)):
         np.testing.assert_array_equal(arrays[f"eye{index}_white"], eye.white)
         np.testing.assert_array_equal(arrays[f"eye{index}_iris"], eye.iris)

@@ -176,6 +176,7 @@ def sheet(
     if not rows:
         raise InputError("none of the portraits could be rigged: " + "; ".join(failed))
     write_image(out, contact_sheet(rows, list(columns), cell_height=height))
+    typer.echo(f"wrote {out}")
     _tell_failures(failed, 1)
 
 

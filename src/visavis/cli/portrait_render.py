@@ -232,6 +232,7 @@ def _check_wishes(
     timed: bool,
 ) -> bool:
     """Whether a film is wanted; what does not go together is refused."""
+    from visavis.files import check_suffix
     from visavis.images import WRITABLE_SUFFIXES
     from visavis.video import MOVING_SUFFIXES
 
@@ -241,8 +242,7 @@ def _check_wishes(
             raise ConfigError("a .glb holds a rig, not a film: give it one of --emotion and --blend, or none")
         return False
     moving = suffix in MOVING_SUFFIXES
-    if not moving and suffix not in WRITABLE_SUFFIXES:
-        raise OutputError(f"cannot write {out}: expected {', '.join([*WRITABLE_SUFFIXES, *MOVING_SUFFIXES, '.glb'])}")
+    check_suffix(out, [*WRITABLE_SUFFIXES, *MOVING_SUFFIXES, ".glb"], "portraits")
     plays = sum(choice is not None for choice in (emotion, blend, driver))
     if plays > 1:
         raise ConfigError("--emotion, --blend and --driver do not go together: give one of them")

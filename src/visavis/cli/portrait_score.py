@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from visavis.cli.console import errors_console, progress, results_console
-from visavis.errors import ConfigError, InputError, OutputError
+from visavis.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,14 +37,14 @@ def score(
 ) -> None:
     """Measure how well portraits move: reach, rest, what strangers see, likeness; each beside its target."""
     from visavis.assets import AssetStore
-    from visavis.files import check_writable
+    from visavis.files import check_suffix, check_writable
     from visavis.portrait.gallery import Gallery, open_portrait
     from visavis.portrait.renderers import renderer_factory
     from visavis.portrait.score import Instruments, PortraitScore, read_scores, score_portrait, write_scores
     from visavis.portrait.score.table import SUFFIXES
 
-    if out is not None and out.suffix.lower() not in SUFFIXES:
-        raise OutputError(f"cannot write {out}: expected {', '.join(SUFFIXES)}")
+    if out is not None:
+        check_suffix(out, SUFFIXES, "scores")
     if resume and (out is None or out.suffix.lower() == ".md"):
         raise ConfigError("--resume goes on from a file of figures: give --out as .csv or .json")
     if out is not None:

@@ -109,7 +109,7 @@ def reaches(rig: Rig) -> dict[str, float]:
     """How far each blendshape at weight 1 moves paint at most, in pixels, by name; lids and irises included."""
     paint = np.linalg.norm(rig.fields, axis=-1).max(axis=(1, 2))
     layers = [
-        _reach_of_layer(fields, mask, rig.mouth.grid.step)
+        _reach_of_layer(fields, mask[:, :, 0], rig.mouth.grid.step)
         for fields, mask in ((rig.mouth.upper, rig.mouth.upper_mask), (rig.mouth.lower, rig.mouth.lower_mask))
     ]
     lids = np.zeros((2, len(paint)))

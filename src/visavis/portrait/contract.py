@@ -50,7 +50,7 @@ _EMOTION_LEVELS: Final = 0.8
 #: Nor does one frame differ from the last by so much, when an emotion comes in half a second.
 _JUMP_LEVELS: Final = 12.0
 #: Texture energy inside the face stays within these bounds of the painting's; lips and lids uncover what had none.
-_TEXTURE: Final = (0.7, 1.4)
+_TEXTURE: Final = (0.7, 1.6)
 
 
 class RendererContract:

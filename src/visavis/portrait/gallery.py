@@ -155,6 +155,8 @@ class Gallery:
             )
         if path.is_file():
             return Portrait(text, "file", path)
+        if path.is_dir():
+            raise InputError(f"{text} is a folder; expected one picture, or a name of: visavis portrait list")
         known = ", ".join([portrait.name for portrait in (*self._added(), *builtin.values())])
         raise InputError(f"there is no portrait {text!r} and no such file; by name there are: {known}")
 

@@ -41,7 +41,14 @@ Array = NDArray[np.float64]
 TARGETS: Final = (*BLENDSHAPES[1:], "swayYaw", "swayPitch", "swayRoll", "breath")
 
 #: Distances of the layers from the painting's plane, in painting heights.
-_BEHIND: Final = {"painting": -0.008, "body": -0.006, "inside": -0.004, "white": -0.004, "jaw": -0.003, "iris": -0.003}
+_BEHIND: Final = {
+    "painting": -0.008,
+    "body": -0.006,
+    "cavity": -0.004,
+    "white": -0.004,
+    "teeth": -0.003,
+    "iris": -0.003,
+}
 _IN_FRONT: Final = {"face": 0.0, "lower": 0.0004, "upper": 0.0008, "lid": 0.0004}
 #: Movements of less than this many pixels are left out.
 _LEAST_PX: Final = 0.01
@@ -91,15 +98,15 @@ class _Export:
         painting = self.material("painting", rig.painting)
         primitives = [
             self.primitive(
-                _moved_by(_sheet(mouth.grid.box), mouth.skull),
-                self.material("cavity", mouth.inside),
-                _BEHIND["inside"],
+                _moved_by(_sheet(mouth.grid.box), mouth.jaw),
+                self.material("cavity", mouth.cavity),
+                _BEHIND["cavity"],
                 mouth.grid.box,
             ),
             self.primitive(
-                _moved_by(_sheet(mouth.grid.box), mouth.jaw),
-                self.material("jaw", mouth.jaw_part),
-                _BEHIND["jaw"],
+                _moved_by(_sheet(mouth.grid.box), mouth.skull),
+                self.material("teeth", mouth.upper_teeth),
+                _BEHIND["teeth"],
                 mouth.grid.box,
             ),
         ]

@@ -16,7 +16,7 @@ from visavis.portrait.fields import Grid
 from visavis.portrait.topology import LIP_INNER_LOWER, LIP_INNER_UPPER
 from visavis.types import Float32, Image
 
-__all__ = ["Mouth", "Palette", "find_lip_line", "lip_masks", "mouth_box", "paint_inside", "read_palette"]
+__all__ = ["Mouth", "Palette", "find_lip_line", "lip_masks", "mouth_box", "paint_inside", "read_palette", "tooth_scale"]
 
 Array = NDArray[np.float64]
 
@@ -33,6 +33,17 @@ _ARCH_MM: Final = 27.0
 #: Widths of the upper front teeth from the middle outwards, in millimetres (Magne et al., 2003), and of the lower ones.
 _UPPER_TEETH_MM: Final = (8.6, 6.8, 7.6, 7.0, 6.6)
 _LOWER_TEETH_MM: Final = (5.4, 6.0, 6.8, 7.0, 7.0)
+#: How far the upper front teeth are seen below the line of the lips when these part: 2 to 3 mm in young adults (Vig and
+#: Brundo, "The kinetics of anterior tooth display", 1978); and how much higher the edge lies at the eye teeth.
+_SHOWN_MM: Final = 4.2
+_SMILE_ARC_MM: Final = 2.4
+#: A closed mouth's lower teeth stand behind the upper ones.
+_OVERBITE_MM: Final = 1.5
+#: How far the tongue rises behind the lower teeth.
+_TONGUE_MM: Final = 13.0
+#: The shadow of each lip on what lies behind it: how much of the light it takes, and how deep it falls, in millimetres.
+_UPPER_SHADOW: Final = (0.42, 2.5)
+_LOWER_SHADOW: Final = (0.35, 1.5)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,9 +64,10 @@ class Mouth:
         grid: the part of the rig's grid around the mouth.
         line: (65, 2) float32, the cut from the subject's right corner to the left one, in painting pixels.
         upper, lower: (K, rows, columns, 2) float32, displacements of the two layers of paint.
-        upper_mask, lower_mask: (h, w) uint8, how much of the paint belongs to each layer.
-        inside: (h, w, 3) uint8 RGB, the cavity with the upper teeth, which stay with the skull.
-        jaw_part: (h, w, 4) uint8 RGBA, lower teeth and tongue, which move with the jaw.
+        upper_mask, lower_mask: (h, w, 2) uint8, how much of the paint belongs to each layer, and how much of the light
+            behind it that lip takes away.
+        cavity: (h, w, 3) uint8 RGB, the depth of the mouth with tongue and lower teeth, which move with the jaw.
+        upper_teeth: (h, w, 4) uint8 RGBA, the upper teeth with their gum, which stay with the skull.
         skull, jaw: (K, 2) float32, displacement in pixels of the upper and of the lower teeth.
         gap: how far the painted lips are parted, in pixels.
     """
@@ -66,8 +78,8 @@ class Mouth:
     lower: Float32
     upper_mask: NDArray[np.uint8]
     lower_mask: NDArray[np.uint8]
-    inside: Image
-    jaw_part: NDArray[np.uint8]
+    cavity: Image
+    upper_teeth: NDArray[np.uint8]
     skull: Float32
     jaw: Float32
     gap: float
@@ -122,11 +134,18 @@ def find_lip_line(image: Image, points: Array) -> tuple[Float32, float]:
     return (middle + shift[:, None] * down).astype(np.float32), max(gap, 0.0)
 
 
-def lip_masks(line: Float32, grid: Grid, width: float) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """How much of each pixel of `grid.box` belongs to the upper and to the lower layer, (h, w) uint8 each.
+def lip_masks(line: Float32, grid: Grid, width: float, mm: float) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Coverage and shadow of the upper and of the lower layer over `grid.box`, (h, w, 2) uint8 each.
 
     They overlap by the thickness of the painted line, so that a closed mouth shows no gap and a parted one keeps the
-    line's dark on both lips. Beyond the corners, where both layers move alike, the line is drawn out straight.
+    line's dark on both lips. Beyond the corners, where both layers move alike, the line is drawn out straight. What
+    lies behind a lip is the darker the nearer it is: light falls into a mouth between the lips, mostly from above.
+
+    Args:
+        line: (65, 2) float32, the lip line in pixels.
+        grid: where.
+        width: of the mouth, in pixels.
+        mm: pixels of a millimetre.
     """
     x0, y0, x1, y1 = grid.box
     x, y = np.meshgrid(np.arange(x0, x1, dtype=np.float32), np.arange(y0, y1, dtype=np.float32))
@@ -136,10 +155,20 @@ def lip_masks(line: Float32, grid: Grid, width: float) -> tuple[NDArray[np.uint8
     line_along = (line - line[0]) @ axis
     line_below = (line - line[0]) @ np.array([-axis[1], axis[0]])
     depth = below - np.interp(along, line_along, line_below)
-    overlap, soft = max(0.012 * width, 1.0), max(0.012 * width, 1.0)
-    upper = np.clip((overlap + soft - depth) / soft, 0, 1)
-    lower = np.clip((overlap + soft + depth) / soft, 0, 1)
+    overlap, soft = max(0.010 * width, 0.8), max(0.035 * width, 1.5)
+    upper, lower = (
+        np.stack(
+            [np.clip((overlap + soft - away) / soft, 0, 1), darkest * np.exp(-np.maximum(away, 0) / (length * mm))],
+            axis=2,
+        )
+        for away, darkest, length in ((depth, *_UPPER_SHADOW), (-depth, *_LOWER_SHADOW))
+    )
     return (upper * 255).astype(np.uint8), (lower * 255).astype(np.uint8)
+
+
+def tooth_scale(line: Float32, face_width: float) -> float:
+    """Pixels of a millimetre in a mouth: the face's scale too, since many a painter made mouths smaller than life."""
+    return max(float(np.linalg.norm(line[-1] - line[0])) / _MOUTH_MM, 0.8 * face_width / _FACE_MM)
 
 
 def read_palette(image: Image, points: Array) -> Palette:
@@ -165,7 +194,7 @@ def read_palette(image: Image, points: Array) -> Palette:
 
 
 def paint_inside(
-    line: Float32, grid: Grid, palette: Palette, *, face_width: float, grain: float, seed: int = 0
+    line: Float32, grid: Grid, palette: Palette, *, mm: float, grain: float, seed: int = 0
 ) -> tuple[Image, NDArray[np.uint8]]:
     """Paint what an opened mouth shows, over `grid.box`.
 
@@ -173,76 +202,81 @@ def paint_inside(
         line: (65, 2) float32, the lip line in pixels.
         grid: where.
         palette: the painting's colours.
-        face_width: in pixels; it gives the scale, since many a painter made mouths smaller than life.
+        mm: pixels of a millimetre.
         grain: standard deviation of the painting's surface, in grey levels, so that new paint is as old as the rest.
         seed: of the grain.
 
     Returns:
-        The cavity with the upper teeth, (h, w, 3) uint8 RGB, and lower teeth with tongue, (h, w, 4) uint8 RGBA.
+        The cavity with tongue and lower teeth, (h, w, 3) uint8 RGB, and the upper teeth, (h, w, 4) uint8 RGBA.
     """
     import cv2
 
-    x0, y0, x1, y1 = grid.box
-    x, y = np.meshgrid(np.arange(x0, x1, dtype=np.float32), np.arange(y0, y1, dtype=np.float32))
-    centre = line[[0, -1]].mean(axis=0)
-    axis = line[-1] - line[0]
-    width = float(np.linalg.norm(axis))
-    axis = axis / width
-    mm = max(width / _MOUTH_MM, 0.8 * face_width / _FACE_MM)
-    u = ((x - centre[0]) * axis[0] + (y - centre[1]) * axis[1]) / mm
-    v = (-(x - centre[0]) * axis[1] + (y - centre[1]) * axis[0]) / mm
-    middle = float(np.interp(0.0, ((line - centre) @ axis), (line - centre) @ np.array([-axis[1], axis[0]])) / mm)
-    v = v - middle
+    u, v = _mouth_places(line, grid, mm)
     pixel = 1 / mm
-
-    # Deep inside it is nearly black, and warmer towards the lips, as glazes over a brown ground would be.
-    depth = np.clip(1 - (u / 27) ** 2, 0, 1)[:, :, None]
-    cavity = palette.dark * 0.30 + palette.lip * 0.06
-    inside = np.broadcast_to(cavity * (0.75 + 0.25 * depth), (*u.shape, 3)).astype(np.float32)
-
-    ivory = _tooth_colour(palette)
     # The arch curves away: teeth darken and shrink to the sides, and their edge follows the smile of the upper lip.
-    edge = 1.6 - 2.2 * (u / 22) ** 2
-    alpha, shade = _tooth_row(u, v, _UPPER_TEETH_MM, top=edge - 24, bottom=edge, pixel=pixel)
-    fade = np.clip(1 - np.abs(u / 27) ** 2.5, 0, 1)
-    # The gum begins in arcs above the teeth; few expressions lift the lip so far.
-    gum = np.clip((edge - 9.5 + 1.2 * (1 - shade) - v) / 1.0, 0, 1)[:, :, None]
-    depth_in = (0.78 + 0.22 * np.clip((v - edge + 10) / 10, 0, 1)) * (0.45 + 0.55 * fade)
-    colour = ivory * (shade * depth_in)[:, :, None] * (1 - gum)
-    colour = colour + (palette.lip * 0.62 + palette.dark * 0.1) * depth_in[:, :, None] * gum
-    inside = inside * (1 - alpha[:, :, None]) + colour * alpha[:, :, None]
-
-    # At rest the two rows meet just below the line of the lips.
-    lower_edge = 2.1 - 1.2 * (u / 22) ** 2
-    # Below the teeth the gum goes on behind the lip, in arcs, darker the deeper it lies.
-    lower_alpha, lower_shade = _tooth_row(u, v, _LOWER_TEETH_MM, top=lower_edge, bottom=lower_edge + 30, pixel=pixel)
-    lower_gum = np.clip((v - lower_edge - 7.5 - 1.2 * (lower_shade - 1)) / 1.0, 0, 1)[:, :, None]
-    lower_light = 0.4 + 0.6 * fade
-    lower_colour = ivory * 0.62 * (lower_shade * lower_light)[:, :, None] * (1 - lower_gum)
-    sunk = lower_light * np.clip(1 - (v - lower_edge - 8) / 26, 0.35, 1)
-    lower_colour = lower_colour + (palette.lip * 0.5 + palette.dark * 0.08) * sunk[:, :, None] * lower_gum
-    # The tongue lies behind the lower teeth: a soft mound, lit a little at its top.
-    mound = 3.0 + 0.012 * u**2
-    tongue_alpha = np.clip((v - mound) / 3.0, 0, 1) * np.clip((19 - np.abs(u)) / 5, 0, 1)
-    tongue = (palette.lip * 0.42 + palette.dark * 0.12) * (0.75 + 0.25 * np.exp(-(((v - mound - 3) / 4) ** 2)))[
-        :, :, None
-    ]
-    groove = 1 - 0.18 * np.exp(-((u / 1.6) ** 2))
-    tongue = tongue * groove[:, :, None]
-    jaw_alpha = lower_alpha + tongue_alpha * (1 - lower_alpha)
-    jaw_colour = (
-        lower_colour * lower_alpha[:, :, None] + tongue * (tongue_alpha * (1 - lower_alpha))[:, :, None]
-    ) / np.maximum(jaw_alpha, 1e-3)[:, :, None]
+    edge = np.asarray(_SHOWN_MM - _SMILE_ARC_MM * (u / 22) ** 2, np.float32)
+    light = np.asarray(np.clip(1 - np.abs(u / 25) ** 2.2, 0, 1), np.float32)
+    cavity = _paint_jaw(u, v, edge - np.float32(_OVERBITE_MM), light, palette, pixel)
+    teeth = _paint_upper_teeth(u, v, edge, light, palette, pixel)
 
     noise = np.random.default_rng(seed).normal(0, 1, u.shape).astype(np.float32)
     noise = cv2.GaussianBlur(noise, (0, 0), 0.7)
     noise = (noise / noise.std() * grain)[:, :, None]
-    soft = max(0.35 * mm, 0.6)
-    inside = cv2.GaussianBlur(inside, (0, 0), soft) + noise * inside / 128
-    jaw = np.concatenate([jaw_colour, 255 * jaw_alpha[:, :, None]], axis=2).astype(np.float32)
-    jaw = cv2.GaussianBlur(jaw, (0, 0), soft)
-    jaw[:, :, :3] += noise * jaw[:, :, :3] / 128
-    return np.clip(inside, 0, 255).astype(np.uint8), np.clip(jaw, 0, 255).astype(np.uint8)
+    soft = max(0.45 * mm, 0.8)
+    painted = []
+    for picture in (cavity, teeth):
+        picture = cv2.GaussianBlur(picture.astype(np.float32), (0, 0), soft)
+        picture[:, :, :3] += noise * picture[:, :, :3] / 128
+        painted.append(np.clip(picture, 0, 255).astype(np.uint8))
+    return painted[0], painted[1]
+
+
+def _mouth_places(line: Float32, grid: Grid, mm: float) -> tuple[Float32, Float32]:
+    """Every pixel's place in the mouth in millimetres: `u` from the middle, `v` down from the lip line there."""
+    x0, y0, x1, y1 = grid.box
+    x, y = np.meshgrid(np.arange(x0, x1, dtype=np.float32), np.arange(y0, y1, dtype=np.float32))
+    centre = line[[0, -1]].mean(axis=0)
+    axis = line[-1] - line[0]
+    axis = axis / np.linalg.norm(axis)
+    down = np.array([-axis[1], axis[0]])
+    u = ((x - centre[0]) * axis[0] + (y - centre[1]) * axis[1]) / mm
+    v = ((x - centre[0]) * down[0] + (y - centre[1]) * down[1]) / mm
+    middle = float(np.interp(0.0, (line - centre) @ axis, (line - centre) @ down) / mm)
+    return u.astype(np.float32), (v - middle).astype(np.float32)
+
+
+def _paint_jaw(u: Float32, v: Float32, edge: Float32, light: Float32, palette: Palette, pixel: float) -> Float32:
+    """The depth of the mouth, the tongue, and before it the lower teeth down from an edge; (h, w, 3) float32."""
+    # Deep inside it is nearly black, and warm, as glazes over a brown ground would be.
+    deep = palette.dark * 0.26 + palette.lip * 0.12
+    # The tongue rises behind the lower teeth, lit where it comes forward and lost in the dark behind.
+    mound = _TONGUE_MM * np.clip(1 - (u / 19) ** 2, 0, None)
+    forward = np.clip((v - edge + mound) / 11.0, 0, 1)
+    side = np.clip((21 - np.abs(u)) / 9, 0, 1)
+    groove = 1 - 0.16 * np.exp(-((u / 1.8) ** 2)) * forward
+    share = (forward * (2 - forward) * side * groove)[:, :, None]
+    tongue = palette.lip * 0.58 + palette.dark * 0.08
+    picture = deep * (1 - share) + tongue * share
+
+    alpha, shade = _tooth_row(u, v, _LOWER_TEETH_MM, top=edge, bottom=edge + 30, pixel=pixel)
+    # Below the teeth the gum goes on behind the lip, in arcs, darker the deeper it lies.
+    gum = np.clip((v - edge - 7.5 - 1.2 * (shade - 1)) / 1.0, 0, 1)[:, :, None]
+    teeth = _tooth_colour(palette) * 0.66 * (shade * (0.35 + 0.65 * light))[:, :, None]
+    sunk = (0.35 + 0.65 * light) * np.clip(1 - (v - edge - 8) / 26, 0.35, 1)
+    colour = teeth * (1 - gum) + (palette.lip * 0.5 + palette.dark * 0.08) * sunk[:, :, None] * gum
+    return np.asarray(picture * (1 - alpha[:, :, None]) + colour * alpha[:, :, None], np.float32)
+
+
+def _paint_upper_teeth(
+    u: Float32, v: Float32, edge: Float32, light: Float32, palette: Palette, pixel: float
+) -> Float32:
+    """The upper teeth down to the given edge, and their gum; (h, w, 4) float32, RGB and coverage."""
+    alpha, shade = _tooth_row(u, v, _UPPER_TEETH_MM, top=edge - 24, bottom=edge, pixel=pixel)
+    # The gum begins in arcs above the teeth; few expressions lift the lip so far.
+    gum = np.clip((edge - 9.5 + 1.2 * (1 - shade) - v) / 1.0, 0, 1)[:, :, None]
+    depth = ((0.8 + 0.2 * np.clip((v - edge + 9) / 9, 0, 1)) * (0.4 + 0.6 * light))[:, :, None]
+    colour = _tooth_colour(palette) * shade[:, :, None] * (1 - gum) + (palette.lip * 0.62 + palette.dark * 0.1) * gum
+    return np.concatenate([colour * depth, 255 * alpha[:, :, None]], axis=2)
 
 
 def _tooth_colour(palette: Palette) -> Float32:

@@ -195,21 +195,25 @@ class MeshRenderer:
         return painted
 
     def _paint_mouth(self, lit: Pixels, weights: Float32) -> Image:
-        """The mouth over its grid's box: cavity, then jaw, then lower lip, then upper lip."""
+        """The mouth over its grid's box: the cavity, the upper teeth before it, then the lower lip, then the upper."""
         import cv2
 
         mouth, corner = self.rig.mouth, self._face.corner
         origin = (mouth.grid.x0 - corner[0], mouth.grid.y0 - corner[1], 0, 0)
-        paint = _shifted(mouth.inside, weights @ mouth.skull)
-        *jaw, alpha = cv2.split(_shifted(mouth.jaw_part, weights @ mouth.jaw))
-        paint = _over(paint, cv2.merge(jaw), alpha)
+        *teeth, alpha = cv2.split(_shifted(mouth.upper_teeth, weights @ mouth.skull))
+        paint = _over(_shifted(mouth.cavity, weights @ mouth.jaw), cv2.merge(teeth), alpha)
+        lips = []
         for fields, mask in ((mouth.lower, mouth.lower_mask), (mouth.upper, mouth.upper_mask)):
             back = invert(_combined(fields, weights), mouth.grid.step)
             places = pixel_sources(node_sources(back, mouth.grid, corner), mouth.grid, mouth.grid.box)
-            lip = moved_paint(lit, places, self.rig.sharpness)
-            alpha = cv2.remap(
-                mask, cv2.subtract(places, origin), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+            alpha, shadow = cv2.split(
+                cv2.remap(mask, cv2.subtract(places, origin), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
             )
+            lips.append((moved_paint(lit, places, self.rig.sharpness), alpha))
+            # Both lips' shadows fall on what lies inside alone, so a closing mouth does not darken.
+            left = cv2.bitwise_not(shadow)
+            paint = cv2.multiply(paint, cv2.merge((left, left, left)), scale=1 / 255)
+        for lip, alpha in lips:
             paint = _over(paint, lip, alpha)
         return paint
 

@@ -21,7 +21,7 @@ from visavis.portrait.breath import Body, away_from_border, breath_field, make_b
 from visavis.portrait.creases import Creases, make_creases
 from visavis.portrait.eyes import Eye, make_eye
 from visavis.portrait.fields import Grid, side_of, smooth_step, thin_plate_operator
-from visavis.portrait.mouth import Mouth, find_lip_line, lip_masks, mouth_box, paint_inside, read_palette
+from visavis.portrait.mouth import Mouth, find_lip_line, lip_masks, mouth_box, paint_inside, read_palette, tooth_scale
 from visavis.portrait.paint import face_sharpness
 from visavis.portrait.pose import similarity
 from visavis.portrait.projection import JAW_SHAPES, painted_motions
@@ -47,6 +47,10 @@ _SWAY: Final = slice(len(BLENDSHAPES), len(BLENDSHAPES) + 3)
 _PITCH: Final = len(BLENDSHAPES) + 1
 _BREATH: Final = len(BLENDSHAPES) + 3
 _HEAD: Final = slice(len(BLENDSHAPES), MOTIONS)
+#: Points over the bones: the lower teeth lie between chin and lip.
+_UPPER_LIP: Final = 0
+_LOWER_LIP: Final = 14
+_CHIN: Final = 152
 #: A full breath tips the head back by this, in degrees of pitch.
 _BREATH_PITCH: Final = 0.25
 #: Nodes of the grid over one face width.
@@ -106,8 +110,8 @@ class Rig:
             self.body.field,
             self.mouth.upper,
             self.mouth.lower,
-            self.mouth.inside,
-            self.mouth.jaw_part,
+            self.mouth.cavity,
+            self.mouth.upper_teeth,
         ]
         arrays += [self.mouth.upper_mask, self.mouth.lower_mask, *self.creases.patches]
         arrays += [array for eye in self.eyes for array in (eye.white, eye.iris, eye.lid)]
@@ -176,9 +180,10 @@ def make_rig(painting: Image, face: Face, *, basis: Basis | None = None) -> Rig:
     mouth_grid = grid.crop(mouth_rows, mouth_columns)
     upper, lower = _lip_fields(points, moved, mouth_grid, line, fields[:, mouth_rows, mouth_columns], face_width)
     mouth_width = float(np.linalg.norm(line[-1] - line[0]))
-    upper_mask, lower_mask = lip_masks(line, mouth_grid, mouth_width)
+    mm = tooth_scale(line, face_width)
+    upper_mask, lower_mask = lip_masks(line, mouth_grid, mouth_width, mm)
     palette = read_palette(painting, points)
-    inside, jaw_part = paint_inside(line, mouth_grid, palette, face_width=face_width, grain=_grain(painting, points))
+    cavity, upper_teeth = paint_inside(line, mouth_grid, palette, mm=mm, grain=_grain(painting, points))
     mouth = Mouth(
         grid=mouth_grid,
         line=line,
@@ -186,10 +191,10 @@ def make_rig(painting: Image, face: Face, *, basis: Basis | None = None) -> Rig:
         lower=lower.astype(np.float32),
         upper_mask=upper_mask,
         lower_mask=lower_mask,
-        inside=inside,
-        jaw_part=jaw_part,
-        skull=_bone(moved, _SKULL_MOTIONS, 0),
-        jaw=_bone(moved, _SKULL_MOTIONS + JAW_SHAPES, 152),
+        cavity=cavity,
+        upper_teeth=upper_teeth,
+        skull=_bone(moved, _SKULL_MOTIONS, _UPPER_LIP),
+        jaw=_bone(moved, _SKULL_MOTIONS + JAW_SHAPES, _CHIN, _LOWER_LIP),
         gap=gap,
     )
     return Rig(
@@ -222,10 +227,10 @@ def _angles(rotation: Array) -> tuple[float, float, float]:
     return float(yaw), float(pitch), float(roll)
 
 
-def _bone(moved: Array, motions: tuple[int, ...], point: int) -> Float32:
-    """How a bone moves, (56, 2): as the skin over it does, but for the motions that move the skin alone."""
+def _bone(moved: Array, motions: tuple[int, ...], *over: int) -> Float32:
+    """How a bone moves, (56, 2): as points of the skin over it do, but for the motions that move the skin alone."""
     table = np.zeros((len(moved), 2), np.float32)
-    table[list(motions)] = moved[list(motions), point]
+    table[list(motions)] = moved[list(motions)][:, list(over)].mean(axis=1)
     return table
 
 
@@ -270,10 +275,12 @@ def _lip_fields(
 ) -> tuple[Array, Array]:
     """The motions of the upper and of the lower layer of the mouth, (56, rows, columns, 2) each.
 
-    Each layer knows only the points on its own side of the lips, so that it goes on smoothly across the cut and no
-    place is reached from two sides; beyond the corners, and towards the borders, it is the field of the whole face.
+    Each layer knows only the points on its own side of the lips, and across the cut it moves as it does at the cut:
+    a spline that was led on there would grow without bounds, and tear the edge of the lip. Beyond the corners, and
+    towards the borders, it is the field of the whole face.
     """
     nodes = grid.nodes().reshape(-1, 2).astype(np.float64)
+    beyond = _depth_below(line, nodes)[:, None] * _down(line)
     mesh = points[:MESH_POINTS]
     depth = _depth_below(line, mesh)
     skin = frozenset(range(MESH_POINTS))
@@ -283,8 +290,9 @@ def _lip_fields(
     below = (skin & set(np.flatnonzero(near & (depth > 0)).tolist()) | set(LIP_LOWER)) - set(LIP_UPPER) | corners
     share = _near_cut(line, grid)[None, :, :, None]
     layers = []
-    for members in (above, below):
-        field = _spread(points, moved, sorted(members), nodes, face_width).reshape(base.shape)
+    for members, across in ((above, 1), (below, -1)):
+        places = nodes - np.where(_depth_below(line, nodes)[:, None] * across > 0, beyond, 0)
+        field = _spread(points, moved, sorted(members), places, face_width).reshape(base.shape)
         layer = base + (field - base) * share
         # Head and breath carry both lips alike.
         layer[_HEAD] = base[_HEAD]
@@ -308,12 +316,18 @@ def _spread(
 
 def _depth_below(line: Float32, places: Array) -> Array:
     """How far places lie below the lips (negative above); beyond the corners the line goes straight on."""
-    axis = (line[-1] - line[0]) / np.linalg.norm(line[-1] - line[0])
-    down = np.array([-axis[1], axis[0]])
+    down = _down(line)
+    axis = np.array([down[1], -down[0]])
     relative = line - line[0]
     return np.asarray(
         (places - line[0]) @ down - np.interp((places - line[0]) @ axis, relative @ axis, relative @ down)
     )
+
+
+def _down(line: Float32) -> Array:
+    """The direction from the upper to the lower lip, (2,), of length 1."""
+    axis = (line[-1] - line[0]).astype(np.float64)
+    return np.asarray(np.array([-axis[1], axis[0]]) / np.linalg.norm(axis))
 
 
 def _near_cut(line: Float32, grid: Grid) -> Array:
@@ -325,7 +339,7 @@ def _near_cut(line: Float32, grid: Grid) -> Array:
     axis = line[-1] - line[0]
     width = np.linalg.norm(axis)
     along = (nodes - line.mean(axis=0)) @ (axis / width) / (width / 2)
-    inside = smooth_step((1.16 - np.abs(along)) / 0.16)
+    inside = smooth_step((1.04 - np.abs(along)) / 0.16)
     x0, y0, x1, y1 = grid.box
     border = np.minimum.reduce([nodes[:, :, 0] - x0, x1 - nodes[:, :, 0], nodes[:, :, 1] - y0, y1 - nodes[:, :, 1]])
     return inside * smooth_step(border / (0.12 * width))

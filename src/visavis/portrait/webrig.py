@@ -27,7 +27,7 @@ __all__ = ["FORMAT", "VERSION", "export_web_rig"]
 
 #: What `manifest.json` calls itself, and which form of it this is.
 FORMAT: Final = "visavis-rig"
-VERSION: Final = 2
+VERSION: Final = 3
 
 #: Displacements need not be finer than this, in face widths: far below what can be seen, and small files.
 _FINEST: Final = 1e-5
@@ -55,9 +55,9 @@ def export_web_rig(rig: Rig, *, title: str = "") -> dict[str, bytes]:
     arrays.add("body", _quantised(rig.body.field[None], np.array([1 / body_scale], np.float32)))
     lips = np.stack([rig.mouth.lower, rig.mouth.upper], axis=1)
     arrays.add("lips", _quantised(lips, steps))
-    arrays.add("lip_masks", np.stack([rig.mouth.lower_mask, rig.mouth.upper_mask], axis=2))
-    arrays.add("inside", rig.mouth.inside)
-    arrays.add("jaw_part", rig.mouth.jaw_part)
+    arrays.add("lip_masks", np.concatenate([rig.mouth.lower_mask, rig.mouth.upper_mask], axis=2))
+    arrays.add("cavity", rig.mouth.cavity)
+    arrays.add("upper_teeth", rig.mouth.upper_teeth)
     for index, eye in enumerate(rig.eyes):
         arrays.add(f"eye{index}_white", eye.white)
         arrays.add(f"eye{index}_iris", eye.iris)

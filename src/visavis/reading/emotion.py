@@ -38,6 +38,8 @@ LEARNED_CARD: Final = Path(__file__).parent / "models" / "emotion.json"
 _NAMED: Final = 3
 #: What adds less than this to the logarithm of the odds is not worth a word.
 _WORTH_A_WORD: Final = 0.1
+#: Nor is a reason of which there is less than this.
+_SEEN: Final = 0.05
 
 
 class EmotionReader(Protocol):
@@ -152,7 +154,9 @@ def in_words(emotion: Emotion, reasons: Sequence[Reason]) -> str:
     told = f"{emotion.dominant} {emotion[emotion.dominant]:.2f}"
     if emotion.unsure:
         told = f"unsure, {told}"
-    for_it = [reason for reason in reasons if reason.weight > _WORTH_A_WORD][:_NAMED]
+    # What is missing may speak for an emotion too, but no one would name it as what is seen.
+    seen = [reason for reason in reasons if reason.weight > _WORTH_A_WORD and reason.value >= _SEEN]
+    for_it = seen[:_NAMED]
     if not for_it:
         return f"{told}: nothing stands out"
     return f"{told}: {', '.join(f'{reason.phrase} {reason.value:.2f}' for reason in for_it)}"

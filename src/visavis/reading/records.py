@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from visavis.errors import OutputError
-from visavis.files import replacing
+from visavis.files import check_suffix, replacing
 from visavis.reading.emotion import in_words
 from visavis.types import BLENDSHAPES, EMOTIONS, Frame, Reading
 
@@ -221,9 +220,8 @@ def open_table(path: str | os.PathLike[str], *, columns: Columns = Columns()) ->
         OutputError: an unknown suffix, or the file cannot be written.
     """
     target = Path(path)
-    make = _WRITERS.get(target.suffix.lower())
-    if make is None:
-        raise OutputError(f"cannot write {target}: tables are written as {', '.join(TABLE_SUFFIXES)}")
+    check_suffix(target, TABLE_SUFFIXES, "tables")
+    make = _WRITERS[target.suffix.lower()]
     with replacing(target) as temporary:
         writer = make(temporary, columns)
         try:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from visavis.errors import InputError, OutputError
-from visavis.files import replacing
+from visavis.errors import InputError
+from visavis.files import check_suffix, replacing
 from visavis.portrait.score.measure import PortraitScore
 from visavis.portrait.score.reach import SHAPES
 from visavis.portrait.score.summary import Row, summarise
@@ -103,6 +103,7 @@ def write_scores(path: Path, scores: Sequence[PortraitScore]) -> None:
     Raises:
         OutputError: another suffix, or the file cannot be written.
     """
+    check_suffix(path, SUFFIXES, "scores")
     suffix = path.suffix.lower()
     if suffix == ".csv":
         names = list(dict.fromkeys(name for score in scores for name in score.figures))
@@ -133,7 +134,7 @@ def write_scores(path: Path, scores: Sequence[PortraitScore]) -> None:
         }
         with replacing(path) as temporary:
             temporary.write_text(json.dumps(document, indent=1, ensure_ascii=False), encoding="utf-8")
-    elif suffix == ".md":
+    else:
         with replacing(path) as temporary:
             rigged = sum(bool(score.figures) for score in scores)
             head = (
@@ -142,8 +143,6 @@ def write_scores(path: Path, scores: Sequence[PortraitScore]) -> None:
             )
             texts = [head, *map(_markdown, tables(scores))]
             temporary.write_text("\n\n".join(texts) + "\n", encoding="utf-8")
-    else:
-        raise OutputError(f"cannot write {path}: scores are written as {', '.join(SUFFIXES)}")
 
 
 def read_scores(path: Path) -> list[PortraitScore]:

@@ -125,9 +125,9 @@ class Moving {
     this.lips = new Mesh(gl, this.programs, manifest.mouth.grid, arrays.lips, 2);
     const picture = (format, { data, shape }) =>
       new Texture(gl, format, shape[1], shape[0], { data, smooth: true, levels: true });
-    this.inside = picture("rgb8", arrays.inside);
-    this.jawPart = picture("rgba8", arrays.jaw_part);
-    this.masks = picture("rg8", arrays.lip_masks);
+    this.cavity = picture("rgb8", arrays.cavity);
+    this.upperTeeth = picture("rgba8", arrays.upper_teeth);
+    this.masks = picture("rgba8", arrays.lip_masks);
     this.eyes = manifest.eyes.map((eye, index) => {
       const curves = arrays[`eye${index}_curves`];
       return {
@@ -240,8 +240,8 @@ class Moving {
       });
     });
     this.#within(this.lips.box, screen);
-    const { inside, jawPart, masks } = this;
-    programs.mouth.run({ ...common, ...this.lips.uniforms, inside, jawPart, masks, skull: pose.skull, jaw: pose.jaw });
+    const { cavity, upperTeeth, masks } = this;
+    programs.mouth.run({ ...common, ...this.lips.uniforms, cavity, upperTeeth, masks, skull: pose.skull, jaw: pose.jaw });
     gl.disable(gl.SCISSOR_TEST);
   }
 

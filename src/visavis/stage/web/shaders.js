@@ -355,24 +355,23 @@ void main() {
   colour = vec4(share < 1.0 ? mix(paintAt(place), drawn, share) : drawn, 1.0);
 }`;
 
-/** The mouth: cavity and upper teeth, then what moves with the jaw, then the lower and the upper lip. */
+/** The mouth: the cavity, which moves with the jaw, the upper teeth before it, then the lower and the upper lip. */
 export const mouth = (packed) => `${warp(packed)}
-uniform sampler2D inside;
-uniform sampler2D jawPart;
-uniform sampler2D masks;
+uniform sampler2D cavity;
+uniform sampler2D upperTeeth;
+uniform sampler2D masks;  // coverage and shadow of the lower lip, then of the upper
 uniform vec2 skull;
 uniform vec2 jaw;
 uniform float level;
 void main() {
   vec2 place = here();
-  vec3 picture = softAt(inside, place - skull, first, level).rgb;
-  vec4 teeth = softAt(jawPart, place - jaw, first, level);
-  picture = mix(picture, teeth.rgb, teeth.a);
-  for (int lip = 0; lip < 2; lip++) {
-    vec2 from = sourceOf(place, lip);
-    vec2 mask = softAt(masks, from, first, level).rg;
-    float share = lip == 0 ? mask.r : mask.g;
-    if (share > 0.0) picture = mix(picture, paintAt(from), share);
-  }
+  vec4 teeth = softAt(upperTeeth, place - skull, first, level);
+  vec3 picture = mix(softAt(cavity, place - jaw, first, level).rgb, teeth.rgb, teeth.a);
+  vec2 fromLower = sourceOf(place, 0), fromUpper = sourceOf(place, 1);
+  vec2 lower = softAt(masks, fromLower, first, level).rg, upper = softAt(masks, fromUpper, first, level).ba;
+  // Both lips' shadows fall on what lies inside alone, so a closing mouth does not darken.
+  picture *= (1.0 - lower.y) * (1.0 - upper.y);
+  if (lower.x > 0.0) picture = mix(picture, paintAt(fromLower), lower.x);
+  if (upper.x > 0.0) picture = mix(picture, paintAt(fromUpper), upper.x);
   colour = vec4(picture, 1.0);
 }`;
