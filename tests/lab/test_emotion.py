@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from tests.lab.conftest import needs_lab
 
@@ -17,7 +18,8 @@ from visavis.lab import emotion_data
 from visavis.lab.choices import balanced_recall, choice_error, choice_figures, confusion
 from visavis.lab.dataset import Dataset
 from visavis.lab.emotion_data import FaceData, folds, hold_out, join_folders, open_emotions
-from visavis.types import BLENDSHAPES, EMOTIONS, Face
+from visavis.lab.framing import FoundFaces
+from visavis.types import BLENDSHAPES, EMOTIONS, Face, Float32
 
 SIZE = 48
 
@@ -128,6 +130,21 @@ def found_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("visavis.lab.emotion_study.measure_faces", measure)
 
 
+@pytest.fixture
+def heeded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Published networks that find joy in bright faces, and else nothing."""
+
+    class Bright:
+        def predict_on_batch(self, pictures: Float32) -> Float32:
+            said = np.full((len(pictures), len(EMOTIONS)), 0.1, np.float32)
+            said[:, 3] += pictures.mean(axis=(1, 2, 3))
+            return np.asarray(said / said.sum(axis=1, keepdims=True), np.float32)
+
+    from visavis.lab.published import Published
+
+    monkeypatch.setattr(Published, "load", lambda _: Published(((Bright(), 1.0, 0.0),)))
+
+
 def recipe_text(labelled: Path, *, frozen: bool) -> str:
     return f"""
 name = "small"
@@ -135,7 +152,7 @@ name = "small"
 faces = ["{labelled}"]
 share = 1.0
 folds = 2
-views = 3
+views = 2
 [model]
 backbone = "expression_lite0"
 weights = "{"default" if frozen else "none"}"
@@ -144,7 +161,7 @@ resolution = 64
 hidden = [16]
 drop_out = 0.1
 [train]
-epochs = {10 if frozen else 1}
+epochs = {7 if frozen else 1}
 batch = 12
 rate = 0.01
 warmup = 4
@@ -157,7 +174,7 @@ coarse = 0.3
 
 
 @needs_lab
-def test_from_faces_to_a_reader_and_a_page(labelled: Path, tmp_path: Path, found_at_once: None) -> None:
+def test_from_faces_to_a_reader_and_a_page(labelled: Path, tmp_path: Path, found_at_once: None, heeded: None) -> None:
     from visavis.lab.checkpoint import read_weights
     from visavis.lab.emotion_export import export_emotion
     from visavis.lab.emotion_page import write_study_page
@@ -166,7 +183,7 @@ def test_from_faces_to_a_reader_and_a_page(labelled: Path, tmp_path: Path, found
     from visavis.lab.recipe import load_recipe
     from visavis.reading.learned import LearnedReader
 
-    (tmp_path / "r.toml").write_text(recipe_text(labelled, frozen=True))
+    (tmp_path / "r.toml").write_text(recipe_text(labelled, frozen=True).replace("views", "heed = [0.6, 0.0]\nviews"))
     recipe, run = load_recipe(tmp_path / "r.toml"), tmp_path / "run"
     train_emotion(recipe, folder=run, cache=tmp_path / "cache", only="fold-1")
     assert {path.name for path in run.iterdir()} == {"recipe.toml", "fold-1"}
@@ -179,6 +196,10 @@ def test_from_faces_to_a_reader_and_a_page(labelled: Path, tmp_path: Path, found
     exported = export_emotion(run, stuff)
     assert exported.difference < 1e-3
     assert exported.half_difference < 0.02
+    assert {path.name for path in run.iterdir()} >= {"fold-0-2", "fold-1-2", "student", "student-2"}
+    graph = onnx.load(exported.model).graph
+    three = [part for part in graph.initializer if list(part.dims) == [32, 3, 3, 3]]
+    assert len(three) == 1, "both members stand on one trunk"
     low, high = exported.figures["val"]["all"]["balanced_accuracy_interval"]
     assert 0 <= low <= exported.figures["val"]["all"]["balanced_accuracy"] <= high <= 1
     assert json.loads((run / "metrics.json").read_text())["val"]["all"]["rows"] == 21
@@ -216,13 +237,23 @@ def test_from_faces_to_a_reader_and_a_page(labelled: Path, tmp_path: Path, found
 
 
 @needs_lab
+@pytest.mark.parametrize("heed", ["", "heed = [0.5]\n"], ids=["folds", "published"])
 def test_a_whole_network_learns_too_beside_attributes(
-    labelled: Path, plain_folder: Path, tmp_path: Path, found_at_once: None
+    labelled: Path,
+    plain_folder: Path,
+    tmp_path: Path,
+    found_at_once: None,
+    heeded: None,
+    monkeypatch: pytest.MonkeyPatch,
+    heed: str,
 ) -> None:
     from visavis.lab.emotion_train import train_emotion
     from visavis.lab.recipe import load_recipe
 
-    text = recipe_text(labelled, frozen=False).replace("share = 1.0", "share = 0.5\nhearsay = 0.5\ntrust = 0.6")
+    points = np.array([(16, 18), (32, 18), (24, 28), (17, 36), (31, 36)], np.float32)
+    found = FoundFaces(np.tile(points, (200, 1, 1)), np.zeros((200, 4), np.float32), np.zeros((200, 1), np.float32))
+    monkeypatch.setattr("visavis.lab.emotion_train.find_faces_of", lambda *_, **__: found)
+    text = recipe_text(labelled, frozen=False).replace("share = 1.0", f"share = 0.5\nhearsay = 0.5\n{heed}trust = 0.6")
     text += f'[data]\npath = "{plain_folder}"\nattributes = ["Smiling", "Male"]\n'
     (tmp_path / "r.toml").write_text(text.replace("epochs = 1", "epochs = 1\nmixup = 0.3"))
     recipe = load_recipe(tmp_path / "r.toml")

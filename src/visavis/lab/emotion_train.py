@@ -38,7 +38,7 @@ from visavis.lab.emotion_data import (
     open_emotions,
     shrunk,
 )
-from visavis.lab.framing import face_cut
+from visavis.lab.framing import face_cut, find_faces_of
 from visavis.lab.pixels import PixelStore, Progress, open_store
 from visavis.lab.recipe import AugmentRecipe, Recipe, dump_recipe, load_recipe
 from visavis.lab.runs import Material, expand, load_run, material, network_of, outputs_of
@@ -47,6 +47,7 @@ from visavis.types import EMOTIONS, Float32
 
 if TYPE_CHECKING:
     from visavis.lab.models import Network
+    from visavis.lab.published import PublishedTutor
     from visavis.lab.train import TrainingData, Watcher
 
 __all__ = ["Blind", "EmotionMaterial", "emotion_material", "emotion_network", "read_blind", "train_emotion"]
@@ -140,6 +141,7 @@ def _data(
     val: NDArray[np.int64],
     targets: Float32,
     heard: Float32 | None = None,
+    tutor: PublishedTutor | None = None,
 ) -> TrainingData:
     """What the loop reads: the faces with emotions, and behind them those with attributes.
 
@@ -149,6 +151,8 @@ def _data(
         train, val: rows of the faces with emotions.
         targets: (N, 7) what is to be learnt of them.
         heard: (M, 7) what is to be learnt of the emotions of the others; nan where nothing is.
+        tutor: who draws the labels of either; the others that it takes to show a rare emotion are shown more often, as
+            far as those that carry labels are.
     """
     from visavis.lab.train import TrainingData
 
@@ -167,7 +171,8 @@ def _data(
         labels[count:, len(EMOTIONS) :] = beside.dataset.columns(recipe.data.names)
         if heard is not None:
             labels[count:, : len(EMOTIONS)] = heard
-        chances[others] = (1 - recipe.emotion.share) / len(others)
+        chances[others] = 1.0 if tutor is None else _chances(tutor, others, recipe.emotion.balance)
+        chances[others] *= (1 - recipe.emotion.share) / chances[others].sum()
         train = np.concatenate([train, others])
         if wide.pixels.shape[1] != beside.store.pixels.shape[1]:
             wide = exact  # pictures that are aligned already carry no margin
@@ -179,10 +184,37 @@ def _data(
     digest = hashlib.sha256(stuff.dataset.fingerprint().encode())
     for array in (train, val, np.nan_to_num(labels, nan=-1)):
         digest.update(np.ascontiguousarray(array).tobytes())
+    if tutor is not None:
+        digest.update(f"published {tutor.heed}".encode())
     return TrainingData(
         attributes=names, labels=labels, train=train, val=val, store=wide, exact=exact,
         fingerprint=digest.hexdigest(), choices=len(EMOTIONS), chances=chances,
+        tutor=tutor,
     )  # fmt: skip
+
+
+def _chances(tutor: PublishedTutor, rows: NDArray[np.int64], balance: float) -> NDArray[np.float64]:
+    """How often each face is shown that carries no label of an emotion, up to a factor."""
+    asked = tutor.asked[rows]
+    if not asked.any():
+        return np.ones(len(rows))
+    said = tutor.published(tutor.pictures[rows[asked]])
+    chances = np.zeros(len(rows))
+    chances[asked] = said @ said.mean(axis=0).clip(1e-3) ** -balance
+    chances[~asked] = chances[asked].mean()
+    return chances
+
+
+def _settled(data: TrainingData) -> TrainingData:
+    """The same with the training labels drawn for good: where copies are kept, so is what is said of them."""
+    import torch
+
+    if data.tutor is None:
+        return data
+    labels = data.labels.astype(np.float32)
+    own = torch.from_numpy(labels[data.train])
+    labels[data.train] = data.tutor.draw(data.train, own, own, alpha=0.0, seed=0).numpy()
+    return replace(data, labels=labels, tutor=None)
 
 
 def _copies(recipe: Recipe, data: TrainingData, *, cache: Path) -> TrainingData:
@@ -246,63 +278,46 @@ def train_emotion(
         ConfigError: there is no such network, or the last one waits for what the others say.
         VisavisError: whatever opening the data, building the networks or training raises.
     """
-    names = [*(f"fold-{number}" for number in range(recipe.emotion.folds)), _LAST]
+    count = len(recipe.emotion.heed)
+    names = [_named(what, member) for what in (*_fold_names(recipe), _LAST) for member in range(count)]
     if only is not None and only not in names:
         raise ConfigError(f"the recipe has the networks {', '.join(names)}, and none called {only}")
-    if only == _LAST and (recipe.emotion.trust < 1 or recipe.emotion.hearsay):
-        raise ConfigError(f"{_LAST} learns from what the folds say; train it with them, or with emotion.trust = 1")
+    waits = recipe.emotion.trust < 1 or (recipe.emotion.hearsay > 0 and not all(recipe.emotion.heed))
+    if only is not None and only.startswith(_LAST) and waits:
+        raise ConfigError(f"{only} learns from what the folds say; train it with them, or with emotion.trust = 1")
     stuff = emotion_material(recipe, cache=cache, assets=assets, progress=progress)
-    from visavis.lab.checkpoint import save_weights
-    from visavis.lab.models import named_state
-    from visavis.lab.train import half_precision, predict, train
-
+    school = _School(recipe, stuff, folder, cache, assets, progress, watcher)
     rows, truth = stuff.rows("train"), stuff.dataset.labels.astype(np.float32)
     part = folds(stuff.dataset.take(rows), recipe.emotion.folds, seed=recipe.seed)
     said = np.zeros((len(rows), len(EMOTIONS)), np.float32)
     beside = stuff.beside
     others = np.zeros(0, np.int64) if beside is None else beside.rows("train")
     heard = np.zeros((len(others), len(EMOTIONS)), np.float32)
-    half = half_precision(recipe.train.precision)
     with replacing(folder / "recipe.toml") as temporary:
         temporary.write_text(dump_recipe(recipe), encoding="utf-8")
 
+    hears = np.random.default_rng(recipe.seed).random(len(others)) < recipe.emotion.hearsay
+    tutors = school.tutors(others[hears])
     # What is done with the folds' opinions later does not change how they are trained.
     unheard = replace(recipe, emotion=replace(recipe.emotion, trust=1.0, hearsay=0.0))
-
-    def learn(network: Network, data: TrainingData, where: Path, recipe: Recipe) -> None:
-        if not recipe.model.frozen:
-            train(recipe, network, data, folder=where, watcher=watcher)
-            return
-        from visavis.lab.features import on_features
-
-        # The trunk stays as it is: what it gives of each changed copy is computed once, for all folds.
-        still = replace(recipe, augment=AugmentRecipe(), flip_average=False)
-        small, kept = on_features(still, network, _copies(recipe, data, cache=cache), folder=cache, progress=progress)
-        train(still, small, kept, folder=where / "head", watcher=watcher)
-        # The head's layers are the whole network's own, so this is the whole one, trained.
-        save_weights(where / "best.pt", named_state(network.model))
-        for name in ("recipe.toml", "provenance.json"):
-            with replacing(where / name) as temporary:
-                temporary.write_bytes((where / "head" / name).read_bytes())
-
-    def ask(network: Network, pixels: NDArray[np.uint8], which: NDArray[np.int64]) -> Float32:
-        told: Float32 = predict(network, pixels, which, flip=recipe.flip_average, half=half, choices=len(EMOTIONS))
-        return told
-
-    for number in range(recipe.emotion.folds):
-        if only not in (None, names[number]):
-            continue
+    for number, what in enumerate(_fold_names(recipe)):
         held = part == number
-        network = network_of(recipe, assets=assets)
-        data = _data(recipe, stuff, rows[~held], rows[held], truth)
-        learn(network, data, folder / names[number], unheard)
-        said[held] = ask(network, stuff.exact.pixels, rows[held])
-        if beside is not None and recipe.emotion.hearsay:
-            heard += ask(network, beside.exact.pixels, others) / recipe.emotion.folds
+        logs = np.zeros((int(held.sum()), len(EMOTIONS)), np.float32)
+        for member, tutor in enumerate(tutors):
+            if only not in (None, _named(what, member)):
+                continue
+            data = _data(recipe, stuff, rows[~held], rows[held], truth, tutor=tutor)
+            network = school.learn(unheard, data, _named(what, member), member)
+            logs += np.log(school.ask(network, stuff.exact.pixels, rows[held]).clip(1e-7)) / count
+            if beside is not None and recipe.emotion.hearsay and tutor is None:
+                heard += school.ask(network, beside.exact.pixels, others) / (
+                    recipe.emotion.folds * sum(one is None for one in tutors)
+                )
+        said[held] = np.exp(logs) / np.exp(logs).sum(axis=1, keepdims=True)
     if only is None:
         with replacing(folder / "blind.npz") as temporary:
             np.savez(temporary, rows=rows, part=part, logs=np.log(said.clip(1e-7)))
-    elif only != _LAST:
+    elif not only.startswith(_LAST):
         return stuff
 
     targets = truth.copy()
@@ -310,12 +325,92 @@ def train_emotion(
     lent = None
     if beside is not None and recipe.emotion.hearsay:
         lent = np.full((len(beside.dataset), len(EMOTIONS)), np.nan, np.float32)
-        told = np.random.default_rng(recipe.seed).random(len(others)) < recipe.emotion.hearsay
-        lent[others[told]] = heard[told]
+        lent[others[hears]] = heard[hears]
     val = stuff.rows("val") if len(stuff.rows("val")) else rows
-    data = _data(recipe, stuff, rows, val, targets, lent)
-    learn(network_of(recipe, assets=assets), data, folder / _LAST, recipe)
+    for member, tutor in enumerate(tutors):
+        if only in (None, _named(_LAST, member)):
+            data = _data(recipe, stuff, rows, val, targets, lent if tutor is None else None, tutor)
+            school.learn(recipe, data, _named(_LAST, member), member)
     return stuff
+
+
+def _fold_names(recipe: Recipe) -> list[str]:
+    return [f"fold-{number}" for number in range(recipe.emotion.folds)]
+
+
+def _named(what: str, member: int) -> str:
+    """The folder of a member: the first has the plain name, the second `fold-0-2`, `student-2`."""
+    return what if member == 0 else f"{what}-{member + 1}"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _School:
+    """What all networks of a run share."""
+
+    recipe: Recipe
+    stuff: EmotionMaterial
+    folder: Path
+    cache: Path
+    assets: AssetStore | None
+    progress: Progress | None
+    watcher: Watcher | None
+
+    def learn(self, recipe: Recipe, data: TrainingData, name: str, member: int) -> Network:
+        """Train a network into a folder of the run, or take the one that is there."""
+        from visavis.lab.checkpoint import save_weights
+        from visavis.lab.models import named_state
+        from visavis.lab.train import train
+
+        recipe = replace(recipe, seed=recipe.seed + member)
+        network, where = network_of(recipe, assets=self.assets), self.folder / name
+        if not recipe.model.frozen:
+            train(recipe, network, data, folder=where, watcher=self.watcher)
+            return network
+        from visavis.lab.features import on_features
+
+        # The trunk stays as it is: what it gives of each changed copy is computed once, for all networks.
+        still = replace(recipe, augment=AugmentRecipe(), flip_average=False)
+        copies = _copies(self.recipe, _settled(data), cache=self.cache)
+        small, kept = on_features(still, network, copies, folder=self.cache, progress=self.progress)
+        train(still, small, kept, folder=where / "head", watcher=self.watcher)
+        # The head's layers are the whole network's own, so this is the whole one, trained.
+        save_weights(where / "best.pt", named_state(network.model))
+        for file in ("recipe.toml", "provenance.json"):
+            with replacing(where / file) as temporary:
+                temporary.write_bytes((where / "head" / file).read_bytes())
+        return network
+
+    def ask(self, network: Network, pixels: NDArray[np.uint8], which: NDArray[np.int64]) -> Float32:
+        """(len(which), 7) probabilities."""
+        from visavis.lab.train import half_precision, predict
+
+        half = half_precision(self.recipe.train.precision)
+        told: Float32 = predict(network, pixels, which, flip=self.recipe.flip_average, half=half, choices=len(EMOTIONS))
+        return told
+
+    def tutors(self, others: NDArray[np.int64]) -> tuple[PublishedTutor | None, ...]:
+        """Who draws the labels of each member; None where it heeds nobody.
+
+        Args:
+            others: rows of the faces of attributes that learn an emotion by hearsay.
+        """
+        heed = self.recipe.emotion.heed
+        if not any(heed):
+            return (None,) * len(heed)
+        from visavis.lab.published import Published, PublishedTutor, fer_pictures
+
+        store, beside = self.assets or AssetStore(), self.stuff.beside
+        told = Published.load(store)
+        pictures, asked = fer_pictures(
+            self.stuff.dataset, self.stuff.faces.keypoints, folder=self.cache, progress=self.progress
+        )
+        if beside is not None:
+            faces = find_faces_of(beside.dataset, folder=self.cache, assets=store, progress=self.progress)
+            more, shown = fer_pictures(beside.dataset, faces.keypoints, folder=self.cache, progress=self.progress)
+            hearing = np.zeros(len(shown), np.bool_)
+            hearing[others] = True
+            pictures, asked = np.concatenate([pictures, more]), np.concatenate([asked, shown & hearing])
+        return tuple(PublishedTutor(told, pictures, asked, share) if share else None for share in heed)
 
 
 def read_blind(folder: Path) -> Blind:
@@ -344,11 +439,30 @@ def emotion_network(folder: Path) -> tuple[Recipe, Network]:
 
     if not (folder / "recipe.toml").is_file():
         raise InputError(f"{folder} is no run of emotions; train one with: visavis lab train-emotion")
-    recipe, network = load_recipe(folder / "recipe.toml"), load_run(folder / _LAST)[1]
+    recipe = load_recipe(folder / "recipe.toml")
+    count = len(recipe.emotion.heed)
+    networks = [load_run(folder / _named(_LAST, member))[1] for member in range(count)]
+    logits = [_logits_of(network, networks[0]) for network in networks]
+    mean = keras.layers.Average(name="mean")(logits) if count > 1 else logits[0]
+    return recipe, replace(networks[0], model=keras.Model(networks[0].model.input, mean, name="emotions"))
+
+
+def _logits_of(network: Network, first: Network) -> Any:
+    """The seven logits of a member, over the frozen trunk of the first where they share it, else over its own."""
+    from visavis.lab.models import keras
+
     head = network.model.get_layer("attributes")
     kernel, bias = (variable.value.detach() for variable in head.weights)
-    small = keras.layers.Dense(len(EMOTIONS), name="emotions")
-    logits = small(head.input)
+    small = keras.layers.Dense(len(EMOTIONS), name=f"emotions_{id(network)}")
+    ground = network.trunk[0]
+    if network is first:
+        features = head.input
+    elif network.model.get_layer(ground).trainable:
+        features = keras.Model(network.model.input, head.input)(first.model.input)
+    else:
+        above = keras.Model(network.model.get_layer(ground).output, head.input)
+        features = above(first.model.get_layer(ground).output)
+    logits = small(features)
     for variable, tensor in zip(small.weights, (kernel, bias), strict=True):
         variable.value.data.copy_(tensor[..., : len(EMOTIONS)])
-    return recipe, replace(network, model=keras.Model(network.model.input, logits, name="emotions"))
+    return logits

@@ -242,7 +242,10 @@ class EmotionRecipe:
         beside: weight of the attributes' loss beside the emotions'.
         folds: networks trained before the one that is kept, each blind to its own part of the training faces.
         trust: how far a label counts against what the network that was blind to the face says of it.
-        hearsay: share of the faces of `[data]` that also learn what those networks say of their emotion.
+        heed: how far the opinion of published networks counts against both. Several numbers make as many members, of
+            which the reader takes the mean: those that listen to others than each other err apart.
+        hearsay: share of the faces of `[data]` that also learn what is said of their emotion: by the published networks
+            where they are heeded, else by those that were blind to part of the others.
         views: with a frozen trunk, as many changed copies of each face are kept as its features, and learnt from.
     """
 
@@ -252,6 +255,7 @@ class EmotionRecipe:
     beside: float = 1.0
     folds: int = 3
     trust: float = 1.0
+    heed: tuple[float, ...] = (0.0,)
     hearsay: float = 0.0
     views: int = 4
 
@@ -261,6 +265,8 @@ class EmotionRecipe:
             ("hearsay", 0, 1), ("views", 1, 1000),
         ):  # fmt: skip
             _between(f"emotion.{name}", getattr(self, name), low, high)
+        for heed in self.heed or (-1.0,):
+            _between("emotion.heed", heed, 0, 1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 import torch
@@ -57,6 +57,21 @@ Watcher = Callable[[str, int, int, int, float, float], None]
 _EVALUATION_BATCH: Final = 128
 
 
+class Tutor(Protocol):
+    """Says more of a step's pictures than their labels do."""
+
+    def draw(self, rows: NDArray[np.int64], labels: Tensor, mixed: Tensor, *, alpha: float, seed: int) -> Tensor:
+        """The labels to learn from, (B, A).
+
+        Args:
+            rows: of the pictures.
+            labels: (B, A) their own.
+            mixed: (B, A) the same as `losses.mix` blends them.
+            alpha, seed: how it blends; 0 for not at all.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class TrainingData:
     """What the loop reads.
@@ -70,6 +85,7 @@ class TrainingData:
         fingerprint: hash of the data set.
         choices: so many outputs, the first, are one choice among them, as emotions are; validation looks at them.
         chances: (N,) how likely a row is drawn; None takes each row of the training side once an epoch.
+        tutor: draws the labels of each step towards what it says of the very pictures of that step.
     """
 
     attributes: tuple[str, ...]
@@ -81,6 +97,7 @@ class TrainingData:
     fingerprint: str
     choices: int = 0
     chances: NDArray[np.float64] | None = None
+    tutor: Tutor | None = None
 
     def order(self, seed: list[int]) -> NDArray[np.int64]:
         """The rows of one epoch: as many as the training side has, in an order that `seed` tells."""
@@ -223,10 +240,12 @@ def train(
             stored = torch.from_numpy(data.store.pixels[np.sort(rows)])
             # Features of a frozen trunk come as they are; pictures are augmented and normalised.
             inputs = network.normalise(augmenter(stored, seed=seed)) if _are_pictures(stored) else stored.float()
-            labels = torch.from_numpy(data.labels[np.sort(rows)]).float()  # (B, A)
+            own = labels = torch.from_numpy(data.labels[np.sort(rows)]).float()  # (B, A)
 
             if settings.mixup:
                 inputs, labels = mix(inputs, labels, settings.mixup, seed)
+            if data.tutor is not None:
+                labels = data.tutor.draw(np.sort(rows), own, labels, alpha=settings.mixup, seed=seed)
             with torch.autocast("cpu", torch.bfloat16, enabled=half):
                 logits = logits_of(model(inputs, training=True))  # (B, A)
             loss = mean_loss(logits, labels, settings, weights=weights, emphases=emphases, choices=data.choices,
