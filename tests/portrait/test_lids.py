@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
-from visavis.portrait.eyes import CLOSED, stretched
+from visavis.portrait.eyes import CLOSED, still_where_hidden, stretched
 from visavis.portrait.gallery import OpenPortrait
 from visavis.portrait.lids import lid_positions
 from visavis.portrait.render import MeshRenderer
@@ -82,3 +83,17 @@ def test_skin_stretches_from_the_edge_to_a_border_that_stays() -> None:
     assert source[0] == -10
     assert source[-1] == pytest.approx(0)
     assert (np.diff(source) > 0).all()
+
+
+def test_an_eye_that_is_turned_away_stays_as_it_is_painted(madonna: OpenPortrait) -> None:
+    right, left = madonna.rig.eyes
+    far = replace(left, width=0.4 * right.width)
+    near, still = still_where_hidden(right, far)
+    assert near is right
+    weights = np.ones(len(still.blink), np.float32)
+    upper, lower = lid_positions(still, weights)
+    assert (upper == still.upper).all()
+    assert (lower == still.lower).all()
+    assert not still.gaze.any()
+    assert not still.gaze_unit.any()
+    assert still_where_hidden(right, left) == (right, left)

@@ -7,7 +7,7 @@ most of it away from the edge, so that the line of the lashes keeps its thicknes
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -17,7 +17,7 @@ from visavis.portrait.basis import Basis
 from visavis.portrait.topology import BROWS, EYES, IRISES
 from visavis.types import BLENDSHAPE_INDEX, BLENDSHAPES, Float32, Image
 
-__all__ = ["CLOSED", "Eye", "make_eye", "stretched"]
+__all__ = ["CLOSED", "Eye", "make_eye", "still_where_hidden", "stretched"]
 
 Array = NDArray[np.float64]
 
@@ -32,6 +32,8 @@ _RESTING_APERTURE: Final = 0.30
 #: How much further a wide eye opens where the painted lids are lowered, for each share of the aperture that they hide,
 #: and how far it looks up from there, in units of full gaze.
 _LIFT: Final = 2.2
+#: An eye of which less is seen than this share of the other one is turned away.
+_SEEN: Final = 0.53
 #: How far the iris turns at full gaze, in eye widths: to the side, and up or down.
 _GAZE_REACH: Final = (0.17, 0.10)
 
@@ -85,6 +87,20 @@ class Eye:
     def curve_position(self, u: Float32) -> Float32:
         """The place of `u` (pixels) among the samples of the curves, as a fractional index."""
         return (u / self.width + CURVE_MARGIN) / (1 + 2 * CURVE_MARGIN) * (CURVE_SAMPLES - 1)
+
+
+def still_where_hidden(right: Eye, left: Eye) -> tuple[Eye, Eye]:
+    """Both eyes, of which one that is seen from its edge, as the far one of a profile, stays as it is painted.
+
+    There is no ball to be read there, but the background beside the face.
+    """
+    least = _SEEN * max(right.width, left.width)
+    return _still(right) if right.width < least else right, _still(left) if left.width < least else left
+
+
+def _still(eye: Eye) -> Eye:
+    moves = ("upper_squint", "lower_squint", "blink", "gaze", "gaze_unit")
+    return replace(eye, **{name: np.zeros_like(getattr(eye, name)) for name in moves})
 
 
 def make_eye(image: Image, points: Array, side: str, basis: Basis, rotation: Array, motions: int) -> Eye:

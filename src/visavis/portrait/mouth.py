@@ -35,14 +35,14 @@ _UPPER_TEETH_MM: Final = (8.6, 6.8, 7.6, 7.0, 6.6)
 _LOWER_TEETH_MM: Final = (5.4, 6.0, 6.8, 7.0, 7.0)
 #: How far the upper front teeth are seen below the line of the lips when these part: 2 to 3 mm in young adults (Vig and
 #: Brundo, "The kinetics of anterior tooth display", 1978); and how much higher the edge lies at the eye teeth.
-_SHOWN_MM: Final = 4.2
+_SHOWN_MM: Final = 3.0
 _SMILE_ARC_MM: Final = 2.4
 #: A closed mouth's lower teeth stand behind the upper ones.
 _OVERBITE_MM: Final = 1.5
 #: How far the tongue rises behind the lower teeth.
 _TONGUE_MM: Final = 13.0
 #: The shadow of each lip on what lies behind it: how much of the light it takes, and how deep it falls, in millimetres.
-_UPPER_SHADOW: Final = (0.42, 2.5)
+_UPPER_SHADOW: Final = (0.3, 2.2)
 _LOWER_SHADOW: Final = (0.35, 1.5)
 
 
@@ -248,14 +248,14 @@ def _mouth_places(line: Float32, grid: Grid, mm: float) -> tuple[Float32, Float3
 def _paint_jaw(u: Float32, v: Float32, edge: Float32, light: Float32, palette: Palette, pixel: float) -> Float32:
     """The depth of the mouth, the tongue, and before it the lower teeth down from an edge; (h, w, 3) float32."""
     # Deep inside it is nearly black, and warm, as glazes over a brown ground would be.
-    deep = palette.dark * 0.26 + palette.lip * 0.12
+    deep = palette.dark * 0.26 + palette.lip * 0.08
     # The tongue rises behind the lower teeth, lit where it comes forward and lost in the dark behind.
     mound = _TONGUE_MM * np.clip(1 - (u / 19) ** 2, 0, None)
     forward = np.clip((v - edge + mound) / 11.0, 0, 1)
     side = np.clip((21 - np.abs(u)) / 9, 0, 1)
     groove = 1 - 0.16 * np.exp(-((u / 1.8) ** 2)) * forward
     share = (forward * (2 - forward) * side * groove)[:, :, None]
-    tongue = palette.lip * 0.58 + palette.dark * 0.08
+    tongue = palette.lip * 0.44 + palette.dark * 0.08
     picture = deep * (1 - share) + tongue * share
 
     alpha, shade = _tooth_row(u, v, _LOWER_TEETH_MM, top=edge, bottom=edge + 30, pixel=pixel)
@@ -283,7 +283,7 @@ def _tooth_colour(palette: Palette) -> Float32:
     """Ivory in the painting's light: nearly as light as its lit skin, and half of its hue."""
     grey = float(palette.light @ _LUMA)
     own = palette.light / max(grey, 1.0)
-    return np.asarray(grey * 0.95 * (0.55 * own + 0.45 * _IVORY), np.float32)
+    return np.asarray(grey * 1.1 * (0.55 * own + 0.45 * _IVORY), np.float32)
 
 
 def _tooth_row(

@@ -19,7 +19,7 @@ from visavis.errors import RigError
 from visavis.portrait.basis import Basis, load_basis
 from visavis.portrait.breath import Body, away_from_border, breath_field, make_body
 from visavis.portrait.creases import Creases, make_creases
-from visavis.portrait.eyes import Eye, make_eye
+from visavis.portrait.eyes import Eye, make_eye, still_where_hidden
 from visavis.portrait.fields import Grid, side_of, smooth_step, thin_plate_operator
 from visavis.portrait.mouth import Mouth, find_lip_line, lip_masks, mouth_box, paint_inside, read_palette, tooth_scale
 from visavis.portrait.paint import face_sharpness
@@ -209,7 +209,7 @@ def make_rig(painting: Image, face: Face, *, basis: Basis | None = None) -> Rig:
         largest_sway=largest_sway(fields[_SWAY], grid.step),
         body=make_body(outline, face_width, grid, painting.shape),
         mouth=mouth,
-        eyes=(
+        eyes=still_where_hidden(
             make_eye(painting, points, "Right", basis, rotation, MOTIONS),
             make_eye(painting, points, "Left", basis, rotation, MOTIONS),
         ),
