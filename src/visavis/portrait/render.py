@@ -247,9 +247,11 @@ def _over(below: Image, above: Image, alpha: NDArray[np.uint8]) -> Image:
 
 
 def _shifted(picture: NDArray[np.uint8], shift: Float32) -> NDArray[np.uint8]:
-    """A picture moved by (x, y) pixels, its border repeated."""
+    """A picture moved by (x, y) pixels, its border repeated; the picture itself where it stays."""
     import cv2
 
+    if not shift.any():
+        return picture
     matrix = np.array([[1, 0, shift[0]], [0, 1, shift[1]]], np.float32)
     size = (picture.shape[1], picture.shape[0])
     moved: NDArray[np.uint8] = cv2.warpAffine(
