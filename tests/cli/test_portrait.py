@@ -205,7 +205,7 @@ def test_a_driver_without_a_face_is_refused(tmp_path: Path, head: Path, capsys: 
         (["--blend", "jawOpen=nan", "--out", "a.png"], 2, "the weight of jawOpen must lie between 0 and 1"),
         (["--out", "a.png"], 2, "one of --emotion, --blend, --driver, --turn or --life"),
         (["--emotion", "joy", "--blend", "jawOpen=1", "--out", "a.png"], 2, "do not go together"),
-        (["--emotion", "joy", "--out", "a.avi"], 5, "expected .png"),
+        (["--emotion", "joy", "--out", "a.avi"], 5, "portraits are written as .png"),
         (["--emotion", "joy", "--duration", "2", "--out", "a.png"], 2, "are for films"),
         (["--driver", "a.mp4", "--out", "a.png"], 2, "does not"),
         (["--turn", "5,x", "--out", "a.png"], 2, "'5,x' is no turn of the head"),

@@ -97,7 +97,7 @@ def test_a_run_goes_on_where_it_was_stopped(
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["--out", "scores.txt"], 5, "expected .csv, .json, .md"),
+        (["--out", "scores.txt"], 5, "scores are written as .csv, .json, .md"),
         (["--resume"], 2, "goes on from a file"),
         (["--renderer", "oil"], 2, "no renderer 'oil'"),
         (["nobody.png"], 2, "nobody.png is not a file"),

@@ -126,7 +126,7 @@ def found_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
         return FaceData(np.isfinite(weights[:, 0]), np.tile(points, (count, 1, 1)), weights, told, ATTRIBUTES)
 
-    monkeypatch.setattr("visavis.lab.emotion_train.measure_faces", measure)
+    monkeypatch.setattr("visavis.lab.emotion_lessons.measure_faces", measure)
     monkeypatch.setattr("visavis.lab.emotion_study.measure_faces", measure)
 
 

@@ -24,7 +24,8 @@ from visavis.files import replacing
 from visavis.lab.choices import choice_figures
 from visavis.lab.emotion_data import FaceData
 from visavis.lab.emotion_fit import fit_ways
-from visavis.lab.emotion_train import EmotionMaterial, emotion_network, read_blind
+from visavis.lab.emotion_lessons import EmotionMaterial
+from visavis.lab.emotion_train import emotion_network, read_blind
 from visavis.lab.export import crop_of, origin_of, store_half, to_onnx
 from visavis.lab.models import Network
 from visavis.reading.attributes import TOLD

@@ -22,7 +22,7 @@ from visavis.lab.dataset import SIX, Dataset
 from visavis.lab.emotion_data import FaceData, folds, measure_faces, open_emotions
 from visavis.lab.emotion_export import network_logs, told_of, weighed
 from visavis.lab.emotion_fit import fit_linear, softmax
-from visavis.lab.emotion_train import emotion_material
+from visavis.lab.emotion_lessons import emotion_material
 from visavis.lab.framing import face_cut
 from visavis.lab.metrics import Floats, Interval
 from visavis.lab.pixels import Progress, open_store

@@ -17,10 +17,10 @@ Learning", arXiv:1911.00068, and Furlanello et al., "Born-Again Neural Networks"
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,21 +28,12 @@ from numpy.typing import NDArray
 from visavis.assets import AssetStore
 from visavis.errors import ConfigError, InputError
 from visavis.files import replacing
-from visavis.lab.dataset import Dataset
-from visavis.lab.emotion_data import (
-    FaceData,
-    folds,
-    hold_out,
-    join_folders,
-    measure_faces,
-    open_emotions,
-    shrunk,
-)
-from visavis.lab.framing import face_cut, find_faces_of
-from visavis.lab.pixels import PixelStore, Progress, open_store
+from visavis.lab.emotion_data import folds
+from visavis.lab.emotion_lessons import EmotionMaterial, changed_copies, emotion_material, lessons, settled
+from visavis.lab.framing import find_faces_of
+from visavis.lab.pixels import Progress
 from visavis.lab.recipe import AugmentRecipe, Recipe, dump_recipe, load_recipe
-from visavis.lab.runs import Material, expand, load_run, material, network_of, outputs_of
-from visavis.reading.attributes import DEFAULT_CARD, AttributeReader
+from visavis.lab.runs import load_run, network_of
 from visavis.types import EMOTIONS, Float32
 
 if TYPE_CHECKING:
@@ -50,34 +41,11 @@ if TYPE_CHECKING:
     from visavis.lab.published import PublishedTutor
     from visavis.lab.train import TrainingData, Watcher
 
-__all__ = ["Blind", "EmotionMaterial", "emotion_material", "emotion_network", "read_blind", "train_emotion"]
+__all__ = ["Blind", "emotion_network", "read_blind", "train_emotion"]
 
 
 #: The network that is kept.
 _LAST: Final = "student"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class EmotionMaterial:
-    """A recipe's faces, decoded, measured and split, and the faces of its attributes.
-
-    Attributes:
-        dataset: the faces labelled by emotion, with a side each.
-        faces: what the readers are given of them.
-        wide, exact: squares to train on, and as the live product cuts them.
-        beside: the faces labelled by attributes, or None where there are none.
-    """
-
-    dataset: Dataset
-    faces: FaceData
-    wide: PixelStore
-    exact: PixelStore
-    beside: Material | None
-
-    def rows(self, split: str) -> NDArray[np.int64]:
-        """Rows of one side whose picture is usable."""
-        rows = self.dataset.indices(split)
-        return rows[self.exact.usable[rows]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,163 +61,6 @@ class Blind:
     rows: NDArray[np.int64]
     part: NDArray[np.int64]
     logs: Float32
-
-
-class _Joined:
-    """Two stores of squares as one, row after row."""
-
-    def __init__(self, first: NDArray[np.uint8], second: NDArray[np.uint8]) -> None:
-        self._first, self._second = first, second
-
-    def __getitem__(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
-        result = np.empty((len(rows), *self._first.shape[1:]), np.uint8)
-        one = rows < len(self._first)
-        result[one] = self._first[rows[one]]
-        result[~one] = self._second[rows[~one] - len(self._first)]
-        return result
-
-
-def emotion_material(
-    recipe: Recipe, *, cache: Path, assets: AssetStore | None = None, progress: Progress | None = None
-) -> EmotionMaterial:
-    """Open, split, measure and decode a recipe's faces.
-
-    Raises:
-        InputError, ConfigError: no such folders, or they cannot be used so.
-        AssetError, ModelError: the face landmarker or the attribute classifier cannot be had or used.
-    """
-    store = assets or AssetStore()
-    opened = [hold_out(open_emotions(expand(text)), seed=recipe.seed) for text in recipe.emotion.faces]
-    if not opened:
-        raise InputError("the recipe names no folder of faces labelled by emotion; set emotion.faces")
-    dataset = shrunk(join_folders(opened), recipe.data.limit)
-    reader = AttributeReader.load() if DEFAULT_CARD.is_file() else None
-    faces = measure_faces(dataset, folder=cache, assets=store, attributes=reader, progress=progress)
-    size = recipe.model.resolution
-    exact = open_store(dataset, face_cut(faces.keypoints, size=size), folder=cache, progress=progress)
-    wide = face_cut(faces.keypoints, size=size, grown=recipe.data.grown)
-    beside = None
-    if recipe.emotion.share < 1:
-        beside = material(recipe, cache=cache, assets=store, progress=progress)
-    return EmotionMaterial(dataset, faces, open_store(dataset, wide, folder=cache, progress=progress), exact, beside)
-
-
-def _data(
-    recipe: Recipe,
-    stuff: EmotionMaterial,
-    train: NDArray[np.int64],
-    val: NDArray[np.int64],
-    targets: Float32,
-    heard: Float32 | None = None,
-    tutor: PublishedTutor | None = None,
-) -> TrainingData:
-    """What the loop reads: the faces with emotions, and behind them those with attributes.
-
-    Args:
-        recipe: how.
-        stuff: the material.
-        train, val: rows of the faces with emotions.
-        targets: (N, 7) what is to be learnt of them.
-        heard: (M, 7) what is to be learnt of the emotions of the others; nan where nothing is.
-        tutor: who draws the labels of either; the others that it takes to show a rare emotion are shown more often, as
-            far as those that carry labels are.
-    """
-    from visavis.lab.train import TrainingData
-
-    names, count = outputs_of(recipe), len(stuff.dataset)
-    beside = stuff.beside
-    more = 0 if beside is None else len(beside.dataset)
-    labels = np.full((count + more, len(names)), np.nan, np.float32)
-    labels[:count, : len(EMOTIONS)] = targets
-    rare = stuff.dataset.labels[train].mean(axis=0).clip(1e-9) ** -recipe.emotion.balance
-    chances = np.zeros(count + more)
-    chances[train] = rare[stuff.dataset.labels[train].argmax(axis=1)]
-    chances *= recipe.emotion.share / chances.sum()
-    wide, exact = stuff.wide, stuff.exact
-    if beside is not None:
-        others = beside.rows("train") + count
-        labels[count:, len(EMOTIONS) :] = beside.dataset.columns(recipe.data.names)
-        if heard is not None:
-            labels[count:, : len(EMOTIONS)] = heard
-        chances[others] = 1.0 if tutor is None else _chances(tutor, others, recipe.emotion.balance)
-        chances[others] *= (1 - recipe.emotion.share) / chances[others].sum()
-        train = np.concatenate([train, others])
-        if wide.pixels.shape[1] != beside.store.pixels.shape[1]:
-            wide = exact  # pictures that are aligned already carry no margin
-        wide = PixelStore(
-            cast(Any, _Joined(wide.pixels, beside.store.pixels)),
-            np.concatenate([wide.usable, beside.store.usable]),
-            f"{wide.key} {beside.store.key}",
-        )
-    digest = hashlib.sha256(stuff.dataset.fingerprint().encode())
-    for array in (train, val, np.nan_to_num(labels, nan=-1)):
-        digest.update(np.ascontiguousarray(array).tobytes())
-    if tutor is not None:
-        digest.update(f"published {tutor.heed}".encode())
-    return TrainingData(
-        attributes=names, labels=labels, train=train, val=val, store=wide, exact=exact,
-        fingerprint=digest.hexdigest(), choices=len(EMOTIONS), chances=chances,
-        tutor=tutor,
-    )  # fmt: skip
-
-
-def _chances(tutor: PublishedTutor, rows: NDArray[np.int64], balance: float) -> NDArray[np.float64]:
-    """How often each face is shown that carries no label of an emotion, up to a factor."""
-    asked = tutor.asked[rows]
-    if not asked.any():
-        return np.ones(len(rows))
-    said = tutor.published(tutor.pictures[rows[asked]])
-    chances = np.zeros(len(rows))
-    chances[asked] = said @ said.mean(axis=0).clip(1e-3) ** -balance
-    chances[~asked] = chances[asked].mean()
-    return chances
-
-
-def _settled(data: TrainingData) -> TrainingData:
-    """The same with the training labels drawn for good: where copies are kept, so is what is said of them."""
-    import torch
-
-    if data.tutor is None:
-        return data
-    labels = data.labels.astype(np.float32)
-    own = torch.from_numpy(labels[data.train])
-    labels[data.train] = data.tutor.draw(data.train, own, own, alpha=0.0, seed=0).numpy()
-    return replace(data, labels=labels, tutor=None)
-
-
-def _copies(recipe: Recipe, data: TrainingData, *, cache: Path) -> TrainingData:
-    """The same with `views` changed copies of each square to train on; copy V of row N is row V * count + N.
-
-    They are made once, and kept in `cache`.
-    """
-    import torch
-
-    from visavis.lab.augment import Augmenter
-
-    views, size = recipe.emotion.views, recipe.model.resolution
-    augmenter, count = Augmenter(recipe.augment, size=size), len(data.store.usable)
-    key = hashlib.sha256(f"{data.store.key}\n{recipe.augment}\n{views} {size} {recipe.seed}".encode()).hexdigest()
-    path = cache / f"copies-{key[:16]}.npy"
-    if not path.is_file():
-        with replacing(path) as temporary:
-            shape = (views * count, size, size, 3)
-            made = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
-            for view in range(views):
-                for start in range(0, count, 64):
-                    rows = np.arange(start, min(start + 64, count))
-                    seed = recipe.seed + view * 1_000_003 + start
-                    changed = augmenter(torch.from_numpy(data.store.pixels[rows]), seed=seed)
-                    made[view * count + rows] = changed.round().to(torch.uint8).numpy()
-            made.flush()
-    squares = np.load(path, mmap_mode="r")
-    return replace(
-        data,
-        store=PixelStore(squares, np.tile(data.store.usable, views), key),
-        labels=np.tile(data.labels, (views, 1)).astype(np.float32),
-        chances=None if data.chances is None else np.tile(data.chances, views),
-        train=np.concatenate([data.train + view * count for view in range(views)]),
-        fingerprint=f"{data.fingerprint} {key[:16]}",
-    )
 
 
 def train_emotion(
@@ -306,7 +117,7 @@ def train_emotion(
         for member, tutor in enumerate(tutors):
             if only not in (None, _named(what, member)):
                 continue
-            data = _data(recipe, stuff, rows[~held], rows[held], truth, tutor=tutor)
+            data = lessons(recipe, stuff, rows[~held], rows[held], truth, tutor=tutor)
             network = school.learn(unheard, data, _named(what, member), member)
             logs += np.log(school.ask(network, stuff.exact.pixels, rows[held]).clip(1e-7)) / count
             if beside is not None and recipe.emotion.hearsay and tutor is None:
@@ -329,7 +140,7 @@ def train_emotion(
     val = stuff.rows("val") if len(stuff.rows("val")) else rows
     for member, tutor in enumerate(tutors):
         if only in (None, _named(_LAST, member)):
-            data = _data(recipe, stuff, rows, val, targets, lent if tutor is None else None, tutor)
+            data = lessons(recipe, stuff, rows, val, targets, lent if tutor is None else None, tutor)
             school.learn(recipe, data, _named(_LAST, member), member)
     return stuff
 
@@ -370,7 +181,7 @@ class _School:
 
         # The trunk stays as it is: what it gives of each changed copy is computed once, for all networks.
         still = replace(recipe, augment=AugmentRecipe(), flip_average=False)
-        copies = _copies(self.recipe, _settled(data), cache=self.cache)
+        copies = changed_copies(self.recipe, settled(data), cache=self.cache)
         small, kept = on_features(still, network, copies, folder=self.cache, progress=self.progress)
         train(still, small, kept, folder=where / "head", watcher=self.watcher)
         # The head's layers are the whole network's own, so this is the whole one, trained.
@@ -442,20 +253,21 @@ def emotion_network(folder: Path) -> tuple[Recipe, Network]:
     recipe = load_recipe(folder / "recipe.toml")
     count = len(recipe.emotion.heed)
     networks = [load_run(folder / _named(_LAST, member))[1] for member in range(count)]
-    logits = [_logits_of(network, networks[0]) for network in networks]
+    logits = [_logits_of(networks, member) for member in range(count)]
     mean = keras.layers.Average(name="mean")(logits) if count > 1 else logits[0]
     return recipe, replace(networks[0], model=keras.Model(networks[0].model.input, mean, name="emotions"))
 
 
-def _logits_of(network: Network, first: Network) -> Any:
+def _logits_of(networks: Sequence[Network], member: int) -> Any:
     """The seven logits of a member, over the frozen trunk of the first where they share it, else over its own."""
     from visavis.lab.models import keras
 
+    first, network = networks[0], networks[member]
     head = network.model.get_layer("attributes")
     kernel, bias = (variable.value.detach() for variable in head.weights)
-    small = keras.layers.Dense(len(EMOTIONS), name=f"emotions_{id(network)}")
+    small = keras.layers.Dense(len(EMOTIONS), name=f"emotions_{member}")
     ground = network.trunk[0]
-    if network is first:
+    if member == 0:
         features = head.input
     elif network.model.get_layer(ground).trainable:
         features = keras.Model(network.model.input, head.input)(first.model.input)

@@ -242,10 +242,9 @@ class EmotionRecipe:
         beside: weight of the attributes' loss beside the emotions'.
         folds: networks trained before the one that is kept, each blind to its own part of the training faces.
         trust: how far a label counts against what the network that was blind to the face says of it.
-        heed: how far the opinion of published networks counts against both. Several numbers make as many members, of
-            which the reader takes the mean: those that listen to others than each other err apart.
-        hearsay: share of the faces of `[data]` that also learn what is said of their emotion: by the published networks
-            where they are heeded, else by those that were blind to part of the others.
+        heed: how far the opinion of published networks counts against both; several numbers make as many members, of
+            which the reader takes the mean.
+        hearsay: share of the faces of `[data]` that also learn what is said of their emotion, by whoever is heeded.
         views: with a frozen trunk, as many changed copies of each face are kept as its features, and learnt from.
     """
 
