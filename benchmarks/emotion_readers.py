@@ -28,7 +28,7 @@ from visavis.faces import Landmarker
 from visavis.images import read_image, resize
 from visavis.reading import EMOTION_READERS, EmotionReader, create_emotion_reader
 from visavis.reading.attributes import default_attributes
-from visavis.reading.emotion import LEARNED_CARD
+from visavis.reading.emotion_card import LEARNED_CARD
 from visavis.reading.tables import TableReader
 from visavis.types import EMOTIONS, Emotion, Face, Image
 

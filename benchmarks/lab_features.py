@@ -45,7 +45,8 @@ def kept(count: int, *, frozen: int) -> tuple[float, float]:
     from visavis.lab.models import report_vgg19
     from visavis.lab.pixels import PixelStore
     from visavis.lab.recipe import load_recipe
-    from visavis.lab.train import TrainingData, half_precision, train, use_resident_memory
+    from visavis.lab.train import half_precision, train, use_resident_memory
+    from visavis.lab.training_data import TrainingData
 
     use_resident_memory()
     recipe = load_recipe("report-2019")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from tests.lab.conftest import needs_lab
 
 from visavis.assets import AssetStore
+from visavis.cli import main
 from visavis.errors import ConfigError, InputError, ModelError
 from visavis.images import write_image
 from visavis.lab import emotion_data
@@ -178,12 +180,13 @@ def test_from_faces_to_a_reader_and_a_page(labelled: Path, tmp_path: Path, found
     from visavis.lab.checkpoint import read_weights
     from visavis.lab.emotion_export import export_emotion
     from visavis.lab.emotion_page import write_study_page
+    from visavis.lab.emotion_runs import read_blind
     from visavis.lab.emotion_study import study_emotions
-    from visavis.lab.emotion_train import read_blind, train_emotion
+    from visavis.lab.emotion_train import train_emotion
     from visavis.lab.recipe import load_recipe
     from visavis.reading.learned import LearnedReader
 
-    (tmp_path / "r.toml").write_text(recipe_text(labelled, frozen=True).replace("views", "heed = [0.6, 0.0]\nviews"))
+    (tmp_path / "r.toml").write_text(recipe_text(labelled, frozen=True))
     recipe, run = load_recipe(tmp_path / "r.toml"), tmp_path / "run"
     train_emotion(recipe, folder=run, cache=tmp_path / "cache", only="fold-1")
     assert {path.name for path in run.iterdir()} == {"recipe.toml", "fold-1"}
@@ -196,10 +199,6 @@ def test_from_faces_to_a_reader_and_a_page(labelled: Path, tmp_path: Path, found
     exported = export_emotion(run, stuff)
     assert exported.difference < 1e-3
     assert exported.half_difference < 0.02
-    assert {path.name for path in run.iterdir()} >= {"fold-0-2", "fold-1-2", "student", "student-2"}
-    graph = onnx.load(exported.model).graph
-    three = [part for part in graph.initializer if list(part.dims) == [32, 3, 3, 3]]
-    assert len(three) == 1, "both members stand on one trunk"
     low, high = exported.figures["val"]["all"]["balanced_accuracy_interval"]
     assert 0 <= low <= exported.figures["val"]["all"]["balanced_accuracy"] <= high <= 1
     assert json.loads((run / "metrics.json").read_text())["val"]["all"]["rows"] == 21
@@ -237,7 +236,70 @@ def test_from_faces_to_a_reader_and_a_page(labelled: Path, tmp_path: Path, found
 
 
 @needs_lab
-@pytest.mark.parametrize("heed", ["", "heed = [0.5]\n"], ids=["folds", "published"])
+def test_a_run_goes_on_from_another_and_joins_it(
+    labelled: Path, tmp_path: Path, found_at_once: None, heeded: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    from visavis.lab.checkpoint import read_weights
+    from visavis.lab.emotion_runs import emotion_network, join_emotions, read_blind, start_of
+    from visavis.lab.emotion_train import train_emotion
+    from visavis.lab.finished import load_run
+    from visavis.lab.recipe import Recipe, load_recipe
+
+    def learn(name: str, text: str) -> Recipe:
+        (tmp_path / f"{name}.toml").write_text(text)
+        recipe = load_recipe(tmp_path / f"{name}.toml")
+        train_emotion(recipe, folder=tmp_path / name, cache=tmp_path / "cache")
+        return recipe
+
+    text = recipe_text(labelled, frozen=True).replace("epochs = 7", "epochs = 1")
+    learn("labels", text)
+    onward = text.replace('weights = "default"', f'weights = "{tmp_path / "labels"}"').replace("[16]", "[]")
+    # Nothing is learnt, so each network is its namesake up to its head.
+    onward = onward.replace("views = 2", "views = 0\nheed = 0.6").replace("rate = 0.01", "rate = 1e-9")
+    recipe = learn("taught", onward)
+    for what in ("fold-0", "fold-1", "student"):
+        before, after = (read_weights(tmp_path / run / what / "best.pt") for run in ("labels", "taught"))
+        upper = [name for name in after if name.startswith("upper/") and name.endswith("weight")]
+        assert upper
+        assert all(torch.allclose(before[name], after[name], atol=1e-4) for name in upper)
+    with pytest.raises(ConfigError, match="parted its faces otherwise"):
+        start_of(replace(recipe, seed=4), "student")
+
+    members = [tmp_path / "labels", tmp_path / "taught"]
+    assert main(["lab", "join", str(tmp_path / "pair"), *map(str, members)]) == 0
+    logs = [read_blind(run).logs for run in members]
+    odds = np.exp((logs[0] + logs[1]) / 2)
+    assert np.exp(read_blind(tmp_path / "pair").logs) == pytest.approx(odds / odds.sum(axis=1, keepdims=True), abs=1e-5)
+    pictures = torch.rand(2, 64, 64, 3)
+    with torch.inference_mode():
+        told = [emotion_network(run)[1].model(pictures, training=False) for run in (*members, tmp_path / "pair")]
+    assert float(((told[0] + told[1]) / 2 - told[2]).abs().max()) < 1e-5
+    monkeypatch.chdir(tmp_path)
+    assert main(["lab", "export", "pair", "--out", "shipped", "--cache", str(tmp_path / "cache")]) == 0
+    graph = onnx.load(tmp_path / "shipped/emotion.onnx").graph
+    stems = [part for part in graph.initializer if list(part.dims) == [32, 3, 3, 3]]
+    assert len(stems) == 1, "both members stand on one trunk"
+    card = json.loads((tmp_path / "shipped/emotion.json").read_text())
+    assert set(card["origin"]["members"]) == {"labels", "taught"}
+    assert "taught by published networks" in card["data"]
+
+    (tmp_path / "other.toml").write_text(
+        text.replace("seed = 0", "").replace('name = "small"', 'name = "small"\nseed = 9')
+    )
+    other = load_recipe(tmp_path / "other.toml")
+    train_emotion(other, folder=tmp_path / "other", cache=tmp_path / "cache")
+    with pytest.raises(ConfigError, match="parted them otherwise"):
+        join_emotions(tmp_path / "wrong", [members[0], tmp_path / "other"])
+    with pytest.raises(ConfigError, match="at least two"):
+        join_emotions(tmp_path / "wrong", members[:1])
+    assert not (tmp_path / "wrong").exists()
+    assert load_run(tmp_path / "taught/student")[0].emotion.views == 0
+
+
+@needs_lab
+@pytest.mark.parametrize("heed", ["", "heed = 0.5\n"], ids=["folds", "published"])
 def test_a_whole_network_learns_too_beside_attributes(
     labelled: Path,
     plain_folder: Path,
@@ -280,8 +342,8 @@ def test_a_network_that_cannot_be_trained_alone_is_told(
 
 @needs_lab
 def test_a_run_that_is_none_is_told(tmp_path: Path) -> None:
+    from visavis.lab.emotion_runs import emotion_network, read_blind
     from visavis.lab.emotion_study import study_emotions
-    from visavis.lab.emotion_train import emotion_network, read_blind
 
     for ask in (read_blind, emotion_network):
         with pytest.raises(InputError, match="no run of emotions"):

@@ -22,6 +22,7 @@ if any(find_spec(name) is None for name in ("torch", "keras", "onnxscript", "mat
 from visavis.lab import runs
 from visavis.lab.evaluate import evaluate_run
 from visavis.lab.export import crop_of, export_run, largest_difference
+from visavis.lab.finished import load_run
 from visavis.lab.framing import face_cut, face_spec
 from visavis.lab.report import write_report
 
@@ -70,7 +71,7 @@ def test_live_inference_gives_the_labs_probabilities(exported: Path, run_folder:
     points = np.array([[16, 20], [32, 20], [24, 28], [18, 34], [30, 34]], np.float32)
     face = Face(box=np.array([16, 20, 32, 34], np.float32), keypoints=points)
     cut = crop_face(image, face, reader.card.crop)
-    recipe, network = runs.load_run(run_folder)
+    recipe, network = load_run(run_folder)
     trained = face_cut(points[None], size=32).make(image, 0)
     shipped = crop_of(replace(recipe, data=replace(recipe.data, frame="face")), network)
     assert trained is not None

@@ -18,8 +18,8 @@ if any(find_spec(name) is None for name in ("torch", "keras")):
 import torch
 from torch import Tensor, nn
 
+from visavis.lab.finished import mean_of
 from visavis.lab.gradcam import heat_maps
-from visavis.lab.members import mean_of
 from visavis.lab.models import Network, Normalisation, TorchTrunk, efficientnet_lite0, keras, report_vgg19
 from visavis.types import Float32
 

@@ -22,7 +22,8 @@ import torch
 from visavis.lab import models, runs
 from visavis.lab.checkpoint import read_weights, save_weights
 from visavis.lab.export import largest_difference, origin_of, store_half, to_onnx
-from visavis.lab.members import average_weights, join_runs, load_members, mean_of
+from visavis.lab.finished import load_run, mean_of
+from visavis.lab.members import average_weights, join_runs
 from visavis.lab.metrics import logit
 from visavis.lab.train import predict
 
@@ -47,7 +48,7 @@ def _run(folder: Path, recipe: Recipe) -> Path:
 
 
 def _scores(folder: Path) -> Float32:
-    return np.asarray(predict(runs.load_run(folder)[1], PIXELS, np.arange(5), flip=False, half=False))
+    return np.asarray(predict(load_run(folder)[1], PIXELS, np.arange(5), flip=False, half=False))
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +59,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 def test_the_mean_is_of_logits(two: tuple[Path, Path], tmp_path: Path) -> None:
     join_runs(tmp_path / "pair", two)
-    recipe, network = runs.load_run(tmp_path / "pair")
+    recipe, network = load_run(tmp_path / "pair")
     assert (recipe.name, recipe.flip_average) == ("pair", False)
     expected = (logit(_scores(two[0])) + logit(_scores(two[1]))) / 2
     assert np.abs(logit(_scores(tmp_path / "pair")) - expected).max() < 1e-4
@@ -104,7 +105,7 @@ def test_a_mean_of_weights_is_one_network(two: tuple[Path, Path], tmp_path: Path
     first, second, mean = (read_weights(folder / "best.pt") for folder in (*two, tmp_path / "mean"))
     name = next(name for name, tensor in first.items() if tensor.is_floating_point() and tensor.ndim > 1)
     assert torch.allclose(mean[name], (first[name] + second[name]) / 2)
-    assert runs.load_run(tmp_path / "mean")[0].name == "mean"
+    assert load_run(tmp_path / "mean")[0].name == "mean"
 
 
 def test_what_does_not_belong_together_is_refused(two: tuple[Path, Path], tmp_path: Path) -> None:
@@ -119,6 +120,6 @@ def test_what_does_not_belong_together_is_refused(two: tuple[Path, Path], tmp_pa
     (tmp_path / "pair").mkdir(exist_ok=True)
     (tmp_path / "pair/members.toml").write_text("members = 3\n")
     with pytest.raises(ConfigError, match="does not name members"):
-        load_members(tmp_path / "pair")
+        load_run(tmp_path / "pair")
     with pytest.raises(InputError, match=r"expected best\.pt"):
         average_weights(tmp_path / "mean", (two[0], tmp_path / "pair"))

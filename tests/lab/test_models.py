@@ -20,6 +20,7 @@ import torch
 
 from visavis.lab import models
 from visavis.lab.efficientnet import EfficientNetLite0, load_weights
+from visavis.lab.mobilefacenet import MobileFaceNet, load_face_weights
 
 
 @pytest.mark.parametrize(
@@ -209,3 +210,43 @@ def test_flatten_and_a_frozen_trunk_of_lite0() -> None:
     assert all(torch.equal(before[name], tensor) for name, tensor in models.named_state(network.model).items())
     with pytest.raises(ConfigError, match="unknown head"):
         models.efficientnet_lite0(64, head="pool")
+
+
+def test_a_published_recogniser_is_taken_layer_by_layer(tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    theirs, path, face = MobileFaceNet().eval(), tmp_path / "face.onnx", torch.rand(1, 3, 112, 112)
+    torch.onnx.export(theirs, (face,), path, dynamo=True, verbose=False)
+    ours = MobileFaceNet().eval()
+    with torch.inference_mode():
+        assert float((ours(face) - theirs(face)).abs().max()) > 1e-3
+        load_face_weights(ours, path)
+        assert float((ours(face) - theirs(face)).abs().max()) < 1e-6
+    (tmp_path / "text.onnx").write_text("no network")
+    with pytest.raises(ModelError, match="no ONNX file"):
+        load_face_weights(ours, tmp_path / "text.onnx")
+    torch.onnx.export(torch.nn.Conv2d(3, 4, 3), (face,), tmp_path / "small.onnx", dynamo=True, verbose=False)
+    with pytest.raises(ModelError, match="another network"):
+        load_face_weights(ours, tmp_path / "small.onnx")
+
+
+def test_the_published_recogniser_tells_people_apart(assets: AssetStore, astronaut: Image) -> None:
+    """The very numbers of ONNX Runtime, on the layer that is read."""
+    import onnx
+    import onnxruntime
+
+    found = assets.find("face-recognition")
+    if found is None:
+        pytest.skip("the asset face-recognition is not here")
+    graph = onnx.load(found)
+    last = [node for node in graph.graph.node if node.op_type == "PRelu"][32].output[0]
+    graph.graph.output.append(onnx.helper.make_empty_tensor_value_info(last))
+    face = np.ascontiguousarray(astronaut[60:172, 170:282].transpose(2, 0, 1)[None], np.float32) / 127.5 - 1
+    session = onnxruntime.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
+    maps = torch.from_numpy(session.run([last], {session.get_inputs()[0].name: face})[0])
+    network = models.mobilefacenet(weights=found)
+    with torch.inference_mode():
+        told = network.model.get_layer("mobilefacenet").module(torch.from_numpy(face))
+    expected = torch.nn.functional.avg_pool2d(maps, 3, 2).flatten(1)
+    assert float((told - expected).abs().max()) < 1e-3
+    with pytest.raises(ConfigError, match="looks at 112 pixels"):
+        models.mobilefacenet(160)

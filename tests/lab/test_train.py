@@ -24,10 +24,13 @@ from tests.lab.conftest import make_plain
 from visavis.lab import features, models, runs
 from visavis.lab.augment import Augmenter
 from visavis.lab.evaluate import evaluate_run
+from visavis.lab.finished import load_run
+from visavis.lab.metrics import logit
 from visavis.lab.recipe import AugmentRecipe
 from visavis.lab.teacher import taught
 from visavis.lab.train import half_precision, predict, train
 from visavis.lab.wild import without_people
+from visavis.types import Float32
 
 
 def small(folder: Path, *, weights: str = "none", **train_settings: object) -> Recipe:
@@ -87,7 +90,7 @@ def test_a_run_folder_is_never_mixed(plain_folder: Path, tmp_path: Path) -> None
     with pytest.raises(ModelError, match="no checkpoint"):
         runs.run(recipe, folder=tmp_path / "run", cache=tmp_path)
     with pytest.raises(InputError, match="is no run"):
-        runs.load_run(tmp_path / "elsewhere")
+        load_run(tmp_path / "elsewhere")
 
 
 def test_two_phases_freeze_the_trunk_first(plain_folder: Path, tmp_path: Path) -> None:
@@ -146,7 +149,7 @@ def test_kept_features_train_as_pictures_do(plain_folder: Path, tmp_path: Path) 
     assert [entry.loss for entry in kept] == pytest.approx([entry.loss for entry in plain], abs=2e-3)
     stuff = runs.material(recipe, cache=tmp_path)
     scores = [
-        predict(runs.load_run(tmp_path / name)[1], stuff.exact.pixels, stuff.rows("test"), flip=False, half=False)
+        predict(load_run(tmp_path / name)[1], stuff.exact.pixels, stuff.rows("test"), flip=False, half=False)
         for name in ("plain", "kept")
     ]
     assert float(np.abs(scores[0] - scores[1]).max()) < 5e-3
@@ -156,13 +159,11 @@ def test_kept_features_train_as_pictures_do(plain_folder: Path, tmp_path: Path) 
 def test_a_teacher_softens_the_labels_of_the_training_side_alone(plain_folder: Path, tmp_path: Path) -> None:
     first = small(plain_folder, epochs=1)
     runs.run(first, folder=tmp_path / "teacher", cache=tmp_path)
-    recipe = small(plain_folder, epochs=1, teacher=str(tmp_path / "teacher"), trust=0.25)
+    recipe = small(plain_folder, epochs=1, teacher=(str(tmp_path / "teacher"),), trust=0.25)
     stuff = runs.material(recipe, cache=tmp_path)
     plain = runs.training_data(recipe, stuff)
     soft = taught(recipe, plain, folder=tmp_path / "student", cache=tmp_path)
-    said = predict(
-        runs.load_run(tmp_path / "teacher")[1], stuff.exact.pixels, plain.train, half=half_precision("bfloat16")
-    )
+    said = predict(load_run(tmp_path / "teacher")[1], stuff.exact.pixels, plain.train, half=half_precision("bfloat16"))
     assert soft.labels[plain.train] == pytest.approx(0.25 * plain.labels[plain.train] + 0.75 * said, abs=1e-6)
     assert (soft.labels[plain.val] == plain.labels[plain.val]).all()
     log = runs.run(recipe, folder=tmp_path / "student", cache=tmp_path)
@@ -174,16 +175,32 @@ def test_a_teacher_softens_the_labels_of_the_training_side_alone(plain_folder: P
         runs.run(recipe, folder=tmp_path / "other", cache=tmp_path)
 
 
+def test_several_teachers_say_the_mean_of_their_log_odds(plain_folder: Path, tmp_path: Path) -> None:
+    places = (str(tmp_path / "0"), str(tmp_path / "1"))
+    for number, place in enumerate(places):
+        runs.run(replace(small(plain_folder, epochs=1), seed=number), folder=Path(place), cache=tmp_path)
+    stuff = runs.material(small(plain_folder), cache=tmp_path)
+    plain = runs.training_data(small(plain_folder), stuff)
+
+    def said(*teachers: str) -> Float32:
+        recipe = small(plain_folder, teacher=teachers, trust=0.0)
+        soft = taught(recipe, plain, folder=tmp_path / "-".join(Path(one).name for one in teachers), cache=tmp_path)
+        return np.asarray(logit(soft.labels[plain.train]), np.float32)
+
+    assert said(*places) == pytest.approx((said(places[0]) + said(places[1])) / 2, abs=1e-3)
+    assert float(np.abs(said(places[0]) - said(places[1])).max()) > 0.01, "they say the same"
+
+
 def test_a_teacher_must_know_the_same_pictures_and_attributes(plain_folder: Path, tmp_path: Path) -> None:
     runs.run(small(plain_folder, epochs=1), folder=tmp_path / "teacher", cache=tmp_path)
-    elsewhere = small(make_plain(tmp_path / "plain", seed=1), epochs=1, teacher=str(tmp_path / "teacher"))
+    elsewhere = small(make_plain(tmp_path / "plain", seed=1), epochs=1, teacher=(str(tmp_path / "teacher"),))
     with pytest.raises(ConfigError, match="another data set"):
         runs.run(elsewhere, folder=tmp_path / "run", cache=tmp_path)
     six = replace(elsewhere, data=replace(elsewhere.data, attributes=("Smiling", "Male")))
-    runs.run(replace(six, train=replace(six.train, teacher="")), folder=tmp_path / "two", cache=tmp_path)
+    runs.run(replace(six, train=replace(six.train, teacher=())), folder=tmp_path / "two", cache=tmp_path)
     with pytest.raises(ConfigError, match="tells nothing of Young"):
         runs.run(
-            replace(elsewhere, train=replace(elsewhere.train, teacher=str(tmp_path / "two"))),
+            replace(elsewhere, train=replace(elsewhere.train, teacher=(str(tmp_path / "two"),))),
             folder=tmp_path / "run", cache=tmp_path,
         )  # fmt: skip
 

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from visavis.portrait.paint import measure_sharpness, moved_paint, prepared
-from visavis.portrait.score.rest import texture_energy
+from visavis.portrait.paint import measure_sharpness, moved_paint, prepared, texture_energy
 from visavis.types import Image
 
 #: The same fractions of a pixel on both axes, evenly.

@@ -12,7 +12,7 @@ from visavis.assets import AssetStore
 from visavis.errors import ConfigError, ModelError
 from visavis.reading import EMOTION_READERS, EmotionReader, create_emotion_reader, in_words
 from visavis.reading import emotion as emotion_module
-from visavis.reading.emotion import LEARNED_CARD
+from visavis.reading.emotion_card import LEARNED_CARD
 from visavis.types import EMOTIONS, Emotion, Face, Image, Reason
 
 READERS = [

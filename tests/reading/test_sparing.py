@@ -13,7 +13,7 @@ from tests.reading.faces import PLAIN, both, face_of
 from visavis.config import config_from_mapping
 from visavis.reading import FaceReader, Sparing, create_emotion_reader, open_instruments
 from visavis.reading import emotion as emotion_module
-from visavis.reading.emotion import Need
+from visavis.reading.protocol import Need
 from visavis.types import EMOTIONS, UNSURE, Emotion, Face, Image, Reading, Reason
 
 IMAGE = np.zeros((160, 160, 3), np.uint8)

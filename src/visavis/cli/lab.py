@@ -201,13 +201,18 @@ def join(
     ] = False,
 ) -> None:
     """Make several runs one: a run folder to evaluate and export like any other."""
+    from visavis.lab.emotion_runs import join_emotions, reads_emotions
     from visavis.lab.members import average_weights, join_runs
 
+    next_step = "evaluate"
     if weights:
         average_weights(out, runs)
+    elif all(reads_emotions(run) for run in runs):
+        join_emotions(out, runs)
+        next_step = "export"
     else:
         join_runs(out, runs, flip_average=mirror)
-    results_console().print(f"{out}; now: visavis lab evaluate {out}", soft_wrap=True)
+    results_console().print(f"{out}; now: visavis lab {next_step} {out}", soft_wrap=True)
 
 
 def _print_figures(result: dict[str, Any]) -> None:
@@ -249,9 +254,14 @@ def export(
     cache: CacheFolder = None,
 ) -> None:
     """Write a run as ONNX with its model card, having checked that both forms give the same figures."""
+    from visavis.cli.lab_emotion import export_emotions
+    from visavis.lab.emotion_runs import reads_emotions
     from visavis.lab.export import export_run
     from visavis.lab.runs import default_cache
 
+    if reads_emotions(run):
+        export_emotions(run, out, cache)
+        return
     exported = export_run(run, folder=out or run, half=half, compact=compact, int8=int8, cache=cache or default_cache())
     console = results_console()
     console.print(f"{exported.card}: largest difference to Keras {exported.difference:.1e}", soft_wrap=True)

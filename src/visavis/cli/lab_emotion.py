@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from visavis.cli.console import progress, results_console
 
-__all__ = ["emotion_study", "train_emotion"]
+if TYPE_CHECKING:
+    from visavis.lab.emotion_lessons import EmotionMaterial
+
+__all__ = ["emotion_study", "export_emotions", "train_emotion"]
 
 CacheFolder = Annotated[Path | None, typer.Option("--cache", help="Where decoded pictures are kept.")]
 
@@ -37,7 +40,6 @@ def train_emotion(
     """
     from dataclasses import replace
 
-    from visavis.lab.emotion_export import export_emotion
     from visavis.lab.emotion_train import train_emotion as run
     from visavis.lab.recipe import load_recipe
     from visavis.lab.runs import default_cache
@@ -61,7 +63,28 @@ def train_emotion(
         )  # fmt: skip
     if only is not None:
         return
-    exported = export_emotion(folder, stuff)
+    _export(folder, stuff, None)
+
+
+def export_emotions(run: Path, out: Path | None, cache: Path | None) -> None:
+    """Measure and export a run of emotions, its own or joined."""
+    from visavis.lab.emotion_lessons import emotion_material
+    from visavis.lab.recipe import load_recipe
+    from visavis.lab.runs import default_cache
+
+    with progress(unit="pictures") as display:
+        task = display.add_task("decoding")
+        stuff = emotion_material(
+            load_recipe(run / "recipe.toml"), cache=cache or default_cache(),
+            progress=lambda done, total: display.update(task, completed=done, total=total),
+        )  # fmt: skip
+    _export(run, stuff, out)
+
+
+def _export(run: Path, stuff: EmotionMaterial, out: Path | None) -> None:
+    from visavis.lab.emotion_export import export_emotion
+
+    exported = export_emotion(run, stuff, folder=out)
     console = results_console()
     for what, row in exported.figures.get("val", {}).items():
         console.print(f"{what}: {_sentence(row)}", soft_wrap=True)

@@ -25,8 +25,9 @@ from visavis.lab.choices import choice_figures
 from visavis.lab.emotion_data import FaceData
 from visavis.lab.emotion_fit import fit_ways
 from visavis.lab.emotion_lessons import EmotionMaterial
-from visavis.lab.emotion_train import emotion_network, read_blind
+from visavis.lab.emotion_runs import LAST, emotion_network, read_blind
 from visavis.lab.export import crop_of, origin_of, store_half, to_onnx
+from visavis.lab.finished import member_folders
 from visavis.lab.models import Network
 from visavis.reading.attributes import TOLD
 from visavis.reading.emotion_card import EmotionCard, save_emotion_card
@@ -163,10 +164,11 @@ def export_emotion(run: Path, stuff: EmotionMaterial, *, folder: Path | None = N
     if len(rows):
         logs = network_logs(model, normalise, stuff.exact.pixels, rows, flip=recipe.flip_average)
         figures["val"] = _figures(ways, logs, stuff.faces.take(rows), truth[rows])
+    taught = "; taught by published networks of FER-2013 too" if recipe.emotion.heed else ""
     with replacing(run / "metrics.json") as temporary:
         temporary.write_text(json.dumps(figures, indent=1), encoding="utf-8")
     names = ", ".join(Path(text).name for text in recipe.emotion.faces)
-    beside = "" if stuff.beside is None else f", and {Path(recipe.data.path).name} for attributes"
+    beside = "" if stuff.beside is None else f", and faces of {Path(recipe.data.path).name}"
     save_emotion_card(
         target / "emotion.json",
         EmotionCard(
@@ -177,13 +179,18 @@ def export_emotion(run: Path, stuff: EmotionMaterial, *, folder: Path | None = N
             flip_average=recipe.flip_average,
             attributes=TOLD,
             ways=ways,
-            data=f"{names}: {len(blind.rows):,} faces labelled by emotion{beside}",
+            data=f"{names}: {len(blind.rows):,} faces labelled by emotion{beside}{taught}",
             terms=_TERMS,
             metrics={what: _short(row) for what, row in figures.get("val", {}).items()},
-            origin=origin_of(run / "student"),
+            origin=_origin_of(run),
         ),
     )
     return ExportedEmotion(target / "emotion.json", model, difference, half_difference, figures)
+
+
+def _origin_of(run: Path) -> dict[str, Any]:
+    members = member_folders(run)
+    return {"members": {one.name: origin_of(one / LAST) for one in members}} if members else origin_of(run / LAST)
 
 
 def _keras_logs(network: Network, inputs: Float32) -> Float32:

@@ -26,12 +26,12 @@ from visavis.lab.framing import face_cut
 from visavis.lab.pixels import PixelStore, Progress, open_store
 from visavis.lab.recipe import Recipe
 from visavis.lab.runs import Material, expand, material, outputs_of
+from visavis.lab.training_data import TrainingData
 from visavis.reading.attributes import DEFAULT_CARD, AttributeReader
 from visavis.types import EMOTIONS, Float32
 
 if TYPE_CHECKING:
     from visavis.lab.published import PublishedTutor
-    from visavis.lab.train import TrainingData
 
 __all__ = ["EmotionMaterial", "changed_copies", "emotion_material", "lessons", "settled"]
 
@@ -118,8 +118,6 @@ def lessons(
         tutor: who draws the labels of either; the others that it takes to show a rare emotion are shown more often, as
             far as those that carry labels are.
     """
-    from visavis.lab.train import TrainingData
-
     names, count = outputs_of(recipe), len(stuff.dataset)
     beside = stuff.beside
     more = 0 if beside is None else len(beside.dataset)

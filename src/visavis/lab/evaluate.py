@@ -20,9 +20,10 @@ from visavis.errors import InputError
 from visavis.files import replacing
 from visavis.lab import metrics
 from visavis.lab.datasets import SIX
+from visavis.lab.finished import load_run
 from visavis.lab.metrics import Floats
 from visavis.lab.pixels import Progress
-from visavis.lab.runs import load_run, material
+from visavis.lab.runs import material
 from visavis.lab.shape import choose_share, fit_shape, fuse, fused_scores, save_shape
 from visavis.lab.wild import judge_photos
 from visavis.types import Float32

@@ -17,7 +17,8 @@ from visavis.assets import AssetStore
 from visavis.errors import InputError, require
 from visavis.files import replacing
 from visavis.lab.dataset import SIX
-from visavis.lab.runs import load_run, material
+from visavis.lab.finished import load_run
+from visavis.lab.runs import material
 from visavis.types import Float32
 
 __all__ = ["best_and_worst", "write_examples"]

@@ -20,11 +20,12 @@ from numpy.typing import NDArray
 from visavis.errors import InputError, ModelError
 from visavis.files import replacing
 from visavis.lab import metrics
+from visavis.lab.finished import load_run, member_folders
 from visavis.lab.framing import face_spec
 from visavis.lab.models import Network
 from visavis.lab.pixels import PixelStore
 from visavis.lab.recipe import Recipe
-from visavis.lab.runs import load_run, material
+from visavis.lab.runs import material
 from visavis.reading.card import Calibration, ModelCard, save_card
 
 __all__ = ["PARITY", "Exported", "crop_of", "export_run", "largest_difference", "origin_of", "store_half", "to_onnx"]
@@ -290,8 +291,6 @@ def _card_metrics(figures: Mapping[str, Any]) -> dict[str, Any]:
 
 def origin_of(run: Path) -> dict[str, Any]:
     """What a card tells of a run's provenance; that of each member by its name, where the run has some."""
-    from visavis.lab.members import member_folders
-
     members = member_folders(run)
     if members:
         return {"members": {folder.name: origin_of(folder) for folder in members}}

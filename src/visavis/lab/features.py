@@ -24,7 +24,8 @@ from visavis.files import replacing
 from visavis.lab.models import Network, TorchTrunk, keras
 from visavis.lab.pixels import PixelStore, Progress
 from visavis.lab.recipe import Recipe
-from visavis.lab.train import TrainingData, half_precision
+from visavis.lab.train import half_precision
+from visavis.lab.training_data import TrainingData
 
 __all__ = ["CutNetwork", "can_cache", "cut_network", "feature_store", "on_features"]
 

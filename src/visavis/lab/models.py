@@ -32,6 +32,7 @@ import torch  # isort: skip
 
 from visavis.lab.efficientnet import FEATURES, STRIDE, EfficientNetLite0, load_weights  # isort: skip
 from visavis.lab.expression import expression_lite0  # isort: skip
+from visavis.lab.mobilefacenet import FACE_FEATURES, FACE_SIDE, MobileFaceNet, load_face_weights  # isort: skip
 
 __all__ = [
     "BACKBONES",
@@ -46,6 +47,7 @@ __all__ = [
     "keras_application",
     "load_state",
     "logits_of",
+    "mobilefacenet",
     "named_state",
     "report_vgg19",
 ]
@@ -223,11 +225,53 @@ def efficientnet_lite0(
     return Network(model, resolution, _LITE0, ("efficientnet_lite0",))
 
 
+def mobilefacenet(
+    resolution: int = 150,
+    *,
+    attributes: int = 40,
+    drop_out: float = 0.5,
+    weights: Path | None = None,
+    frozen: bool = True,
+    border: int = 19,
+) -> Network:
+    """A network for recognising people with a head for attributes: a teacher (see `mobilefacenet`).
+
+    Args:
+        resolution: side of the pictures in pixels; with the border, what is left must be 112.
+        attributes: how many outputs.
+        drop_out: share of features dropped before the last layer while training.
+        weights: file of the asset `face-recognition`; None starts from random weights.
+        frozen: only the head learns.
+        border: so many pixels at each side the network does not look at.
+
+    Raises:
+        ConfigError: another size is left between the borders.
+        ModelError: the file holds another network.
+    """
+    if resolution - 2 * border != FACE_SIDE:
+        raise ConfigError(
+            f"mobilefacenet looks at {FACE_SIDE} pixels, not {resolution - 2 * border}; set model.resolution = 150 and "
+            "model.border = 19"
+        )
+    trunk = MobileFaceNet()
+    if weights is not None:
+        load_face_weights(trunk, weights)
+    inputs = keras.Input((resolution, resolution, 3), name="pictures")
+    layer = TorchTrunk(
+        trunk.to(memory_format=torch.channels_last), features=FACE_FEATURES, name="mobilefacenet", border=border
+    )
+    layer.trainable = not frozen
+    x = keras.layers.Dropout(drop_out, name="drop_out")(keras.layers.BatchNormalization(name="norm")(layer(inputs)))
+    outputs = keras.layers.Dense(attributes, activation="sigmoid", name="attributes")(x)
+    return Network(keras.Model(inputs, outputs, name="mobilefacenet_attributes"), resolution, _TF, ("mobilefacenet",))
+
+
 #: Backbones with a builder of their own; any other name is looked up in `keras.applications`.
 BACKBONES: Final[Mapping[str, Any]] = {
     "report_vgg19": report_vgg19,
     "efficientnet_lite0": efficientnet_lite0,
     "expression_lite0": expression_lite0,
+    "mobilefacenet": mobilefacenet,
 }
 
 
@@ -269,6 +313,11 @@ def build(
             resolution, attributes=attributes, hidden=hidden, drop_out=drop_out, drop_path=drop_path, weights=path,
             frozen=frozen,
         )  # fmt: skip
+    if backbone == "mobilefacenet":
+        path = None if weights is None else _checked(Path(weights), sha256)
+        return mobilefacenet(
+            resolution, attributes=attributes, drop_out=drop_out, weights=path, frozen=frozen, border=border
+        )
     return keras_application(
         backbone, resolution, attributes=attributes, head=head, hidden=hidden, drop_out=drop_out, weights=weights,
         sha256=sha256, frozen=frozen,

@@ -6,13 +6,11 @@ import importlib.metadata
 import platform
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from visavis import __version__
 from visavis.lab.recipe import Recipe
-
-if TYPE_CHECKING:
-    from visavis.lab.train import TrainingData
+from visavis.lab.training_data import TrainingData
 
 __all__ = ["commit", "processor", "provenance"]
 

@@ -128,8 +128,8 @@ class TrainRecipe:
         smoothing: labels pulled towards 0.5 by this much.
         mixup: pictures and labels are blended in pairs by Beta(mixup, mixup) (arXiv:1710.09412); 0 for never.
         emphasis: weight of the report's six in the loss, against 1 of the others.
-        teacher: a run folder whose opinions of the training pictures soften their labels; empty for none.
-        trust: with a teacher, how far a label counts against what the teacher says of it: 1 the label alone.
+        teacher: run folders whose mean opinion of the training pictures softens their labels; none for labels alone.
+        trust: with a teacher, how far a label counts against what is said of it: 1 the label alone.
         average: decay of the running average of the weights (which is what is evaluated); 0 for none.
         clip: largest norm of the gradient; 0 for none.
         precision: `float32`, or `bfloat16` where the processor has it (a run says which it got).
@@ -154,7 +154,7 @@ class TrainRecipe:
     smoothing: float = 0.0
     mixup: float = 0.0
     emphasis: float = 1.0
-    teacher: str = ""
+    teacher: tuple[str, ...] = ()
     trust: float = 0.5
     average: float = 0.998
     clip: float = 5.0
@@ -242,10 +242,10 @@ class EmotionRecipe:
         beside: weight of the attributes' loss beside the emotions'.
         folds: networks trained before the one that is kept, each blind to its own part of the training faces.
         trust: how far a label counts against what the network that was blind to the face says of it.
-        heed: how far the opinion of published networks counts against both; several numbers make as many members, of
-            which the reader takes the mean.
+        heed: how far the opinion of published networks counts against both.
         hearsay: share of the faces of `[data]` that also learn what is said of their emotion, by whoever is heeded.
-        views: with a frozen trunk, as many changed copies of each face are kept as its features, and learnt from.
+        views: with a frozen trunk, as many changed copies of each face are kept as its features, and learnt from;
+            with 0 every step changes its faces anew, and the trunk looks at them.
     """
 
     faces: tuple[str, ...] = ()
@@ -254,18 +254,16 @@ class EmotionRecipe:
     beside: float = 1.0
     folds: int = 3
     trust: float = 1.0
-    heed: tuple[float, ...] = (0.0,)
+    heed: float = 0.0
     hearsay: float = 0.0
     views: int = 4
 
     def __post_init__(self) -> None:
         for name, low, high in (
             ("share", 0.05, 1), ("balance", 0, 1), ("beside", 0, 100), ("folds", 2, 20), ("trust", 0, 1),
-            ("hearsay", 0, 1), ("views", 1, 1000),
+            ("heed", 0, 1), ("hearsay", 0, 1), ("views", 0, 1000),
         ):  # fmt: skip
             _between(f"emotion.{name}", getattr(self, name), low, high)
-        for heed in self.heed or (-1.0,):
-            _between("emotion.heed", heed, 0, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,7 +332,7 @@ def _build(kind: Any, table: Mapping[str, Any], where: str) -> Any:
 def _typed(hint: Any, value: Any, place: str) -> Any:
     if isinstance(hint, types.GenericAlias):
         inner = hint.__args__[0]
-        listed = [value] if isinstance(value, str) else value
+        listed = [value] * bool(value) if isinstance(value, str) else value
         if not isinstance(listed, list | tuple):
             raise ConfigError(f"{place} must be a list, not {value!r}")
         return tuple(_typed(inner, entry, place) for entry in listed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -13,16 +13,24 @@ from visavis.assets import AssetStore
 from visavis.errors import ConfigError, InputError, ModelError
 from visavis.lab.datasets import SPLITS, Dataset, open_dataset
 from visavis.lab.pixels import PixelStore, Progress, open_store, whole
-from visavis.lab.recipe import Recipe, load_recipe
+from visavis.lab.recipe import Recipe
 from visavis.lab.splits import official_split, split_by_identity
+from visavis.lab.training_data import TrainingData
 from visavis.types import EMOTIONS, Float32
 
 if TYPE_CHECKING:
     from visavis.lab.checkpoint import Epoch
     from visavis.lab.models import Network
-    from visavis.lab.train import TrainingData, Watcher
+    from visavis.lab.train import Watcher
 
-__all__ = ["Material", "default_cache", "expand", "load_run", "material", "network_of", "outputs_of", "run"]
+__all__ = ["Material", "default_cache", "expand", "material", "network_of", "outputs_of", "run"]
+
+#: Where the weights of a backbone come from that are not Keras's own.
+_ASSETS: Final = {
+    "efficientnet_lite0": "efficientnet-lite0",
+    "expression_lite0": "efficientnet-lite0",
+    "mobilefacenet": "face-recognition",
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,8 +130,8 @@ def network_of(recipe: Recipe, *, assets: AssetStore | None = None, pretrained: 
     keras.utils.set_random_seed(recipe.seed)
     weights: str | Path | None = None
     if pretrained and recipe.model.weights == "default":
-        lite = recipe.model.backbone in ("efficientnet_lite0", "expression_lite0")
-        weights = (assets or AssetStore()).path("efficientnet-lite0") if lite else "imagenet"
+        asset = _ASSETS.get(recipe.model.backbone)
+        weights = (assets or AssetStore()).path(asset) if asset else "imagenet"
     elif pretrained and recipe.model.weights != "none":
         weights = Path(recipe.model.weights).expanduser()
     settings = recipe.model
@@ -176,8 +184,6 @@ def training_data(recipe: Recipe, stuff: Material) -> TrainingData:
     Raises:
         InputError: not one usable picture on a side.
     """
-    from visavis.lab.train import TrainingData
-
     sides = {side: stuff.rows(side) for side in ("train", "val")}
     for side, rows in sides.items():
         if not len(rows):
@@ -228,27 +234,3 @@ def run(
     # The small network's layers are the whole one's, so this is the whole one, trained.
     save_weights(folder / "best.pt", named_state(network.model))
     return log
-
-
-def load_run(folder: Path) -> tuple[Recipe, Network]:
-    """The recipe and the best network of a finished or running run.
-
-    Raises:
-        InputError: the folder holds no run.
-        ModelError: its weights do not fit its recipe.
-    """
-    from visavis.lab.members import MEMBERS, load_members
-
-    if (folder / MEMBERS).is_file():
-        return load_members(folder)
-    if not (folder / "recipe.toml").is_file() or not (folder / "best.pt").is_file():
-        raise InputError(
-            f"{folder} is no run: expected recipe.toml and best.pt in it; train one with: visavis lab train"
-        )
-    from visavis.lab.checkpoint import read_weights
-    from visavis.lab.models import load_state
-
-    recipe = load_recipe(folder / "recipe.toml")
-    network = network_of(recipe, pretrained=False)
-    load_state(network.model, read_weights(folder / "best.pt"))
-    return recipe, network

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 
 from visavis.errors import ConfigError, InputError
 from visavis.files import replacing
+from visavis.lab.finished import load_run
+from visavis.lab.metrics import logit
 from visavis.lab.recipe import Recipe
+from visavis.lab.runs import expand, material
+from visavis.lab.training_data import TrainingData
 from visavis.types import Float32
-
-if TYPE_CHECKING:
-    from visavis.lab.train import TrainingData
 
 __all__ = ["TAUGHT", "taught"]
 
@@ -30,7 +31,7 @@ def taught(recipe: Recipe, data: TrainingData, *, folder: Path, cache: Path) -> 
     """The data with labels of the training side drawn towards a teacher's opinion; validation keeps its own.
 
     Args:
-        recipe: whose `train.teacher` is a run folder, and whose `train.trust` is the weight of the labels.
+        recipe: whose `train.teacher` are run folders, and whose `train.trust` is the weight of the labels.
         data: what to change.
         folder: the run folder that keeps the labels.
         cache: folder of decoded pictures.
@@ -52,12 +53,16 @@ def taught(recipe: Recipe, data: TrainingData, *, folder: Path, cache: Path) -> 
 
 
 def _opinions(recipe: Recipe, data: TrainingData, *, cache: Path) -> Float32:
-    """(training rows, A) probabilities by the teacher, judged as it judges."""
-    from visavis.lab.runs import expand, load_run, material
+    """(training rows, A) probabilities, the mean of the teachers' log-odds."""
+    said = [logit(_opinion(expand(folder), data, cache=cache)) for folder in recipe.train.teacher]
+    return np.asarray(0.5 * (1 + np.tanh(np.mean(said, axis=0) / 2)), np.float32)
+
+
+def _opinion(folder: Path, data: TrainingData, *, cache: Path) -> Float32:
+    """(training rows, A) probabilities by one teacher, judged as it judges."""
     from visavis.lab.train import half_precision, predict, use_resident_memory
 
     use_resident_memory()
-    folder = expand(recipe.train.teacher)
     theirs, network = load_run(folder)
     missing = [name for name in data.attributes if name not in theirs.data.names]
     if missing:

@@ -20,11 +20,12 @@ from typing import ClassVar, Final
 import numpy as np
 
 from visavis.portrait.gallery import DEFAULT_PORTRAIT, OpenPortrait, open_portrait
+from visavis.portrait.paint import texture_energy
 from visavis.portrait.presets import emotion_preset, emotion_presets
 from visavis.portrait.render import PortraitRenderer
 from visavis.portrait.renderers import RendererFactory
 from visavis.portrait.rig import Rig
-from visavis.portrait.score.rest import FAR, far_from_face, inside_face, texture_energy
+from visavis.portrait.score.rest import FAR, far_from_face, inside_face
 from visavis.types import BLENDSHAPES, EMOTIONS, Expression, Float32, Image
 
 __all__ = ["GROWING", "RendererContract", "broken_promises"]

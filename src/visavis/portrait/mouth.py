@@ -134,7 +134,9 @@ def find_lip_line(image: Image, points: Array) -> tuple[Float32, float]:
     return (middle + shift[:, None] * down).astype(np.float32), max(gap, 0.0)
 
 
-def lip_masks(line: Float32, grid: Grid, width: float, mm: float) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def lip_masks(
+    line: Float32, grid: Grid, width: float, mm: float, *, softness: float = 1.0
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Coverage and shadow of the upper and of the lower layer over `grid.box`, (h, w, 2) uint8 each.
 
     They overlap by the thickness of the painted line, so that a closed mouth shows no gap and a parted one keeps the
@@ -146,6 +148,7 @@ def lip_masks(line: Float32, grid: Grid, width: float, mm: float) -> tuple[NDArr
         grid: where.
         width: of the mouth, in pixels.
         mm: pixels of a millimetre.
+        softness: how much wider edges are than in a crisp painting (`paint.edge_softness`).
     """
     x0, y0, x1, y1 = grid.box
     x, y = np.meshgrid(np.arange(x0, x1, dtype=np.float32), np.arange(y0, y1, dtype=np.float32))
@@ -155,7 +158,7 @@ def lip_masks(line: Float32, grid: Grid, width: float, mm: float) -> tuple[NDArr
     line_along = (line - line[0]) @ axis
     line_below = (line - line[0]) @ np.array([-axis[1], axis[0]])
     depth = below - np.interp(along, line_along, line_below)
-    overlap, soft = max(0.010 * width, 0.8), max(0.035 * width, 1.5)
+    overlap, soft = max(0.010 * width, 0.8), max(0.035 * width, 1.5) * softness
     upper, lower = (
         np.stack(
             [np.clip((overlap + soft - away) / soft, 0, 1), darkest * np.exp(-np.maximum(away, 0) / (length * mm))],
@@ -194,7 +197,7 @@ def read_palette(image: Image, points: Array) -> Palette:
 
 
 def paint_inside(
-    line: Float32, grid: Grid, palette: Palette, *, mm: float, grain: float, seed: int = 0
+    line: Float32, grid: Grid, palette: Palette, *, mm: float, grain: float, softness: float = 1.0, seed: int = 0
 ) -> tuple[Image, NDArray[np.uint8]]:
     """Paint what an opened mouth shows, over `grid.box`.
 
@@ -204,6 +207,7 @@ def paint_inside(
         palette: the painting's colours.
         mm: pixels of a millimetre.
         grain: standard deviation of the painting's surface, in grey levels, so that new paint is as old as the rest.
+        softness: how much wider edges are than in a crisp painting (`paint.edge_softness`).
         seed: of the grain.
 
     Returns:
@@ -222,7 +226,7 @@ def paint_inside(
     noise = np.random.default_rng(seed).normal(0, 1, u.shape).astype(np.float32)
     noise = cv2.GaussianBlur(noise, (0, 0), 0.7)
     noise = (noise / noise.std() * grain)[:, :, None]
-    soft = max(0.45 * mm, 0.8)
+    soft = max(0.45 * mm, 0.8) * softness
     painted = []
     for picture in (cavity, teeth):
         picture = cv2.GaussianBlur(picture.astype(np.float32), (0, 0), soft)

@@ -22,7 +22,7 @@ from visavis.portrait.creases import Creases, make_creases
 from visavis.portrait.eyes import Eye, make_eye, still_where_hidden
 from visavis.portrait.fields import Grid, side_of, smooth_step, thin_plate_operator
 from visavis.portrait.mouth import Mouth, find_lip_line, lip_masks, mouth_box, paint_inside, read_palette, tooth_scale
-from visavis.portrait.paint import face_sharpness
+from visavis.portrait.paint import edge_softness, face_sharpness
 from visavis.portrait.pose import similarity
 from visavis.portrait.projection import JAW_SHAPES, painted_motions
 from visavis.portrait.topology import (
@@ -180,10 +180,12 @@ def make_rig(painting: Image, face: Face, *, basis: Basis | None = None) -> Rig:
     mouth_grid = grid.crop(mouth_rows, mouth_columns)
     upper, lower = _lip_fields(points, moved, mouth_grid, line, fields[:, mouth_rows, mouth_columns], face_width)
     mouth_width = float(np.linalg.norm(line[-1] - line[0]))
-    mm = tooth_scale(line, face_width)
-    upper_mask, lower_mask = lip_masks(line, mouth_grid, mouth_width, mm)
+    mm, softness = tooth_scale(line, face_width), edge_softness(painting, points[:MESH_POINTS])
+    upper_mask, lower_mask = lip_masks(line, mouth_grid, mouth_width, mm, softness=softness)
     palette = read_palette(painting, points)
-    cavity, upper_teeth = paint_inside(line, mouth_grid, palette, mm=mm, grain=_grain(painting, points))
+    cavity, upper_teeth = paint_inside(
+        line, mouth_grid, palette, mm=mm, grain=_grain(painting, points), softness=softness
+    )
     mouth = Mouth(
         grid=mouth_grid,
         line=line,

@@ -8,10 +8,11 @@ Reader                                    from pictures and video frames to read
 
 from __future__ import annotations
 
-from visavis.reading.emotion import EMOTION_READERS, EmotionReader, create_emotion_reader, in_words
+from visavis.reading.emotion import EMOTION_READERS, create_emotion_reader, in_words
 from visavis.reading.expression import to_expression
 from visavis.reading.face_reader import FaceReader, Smoothing, Sparing
 from visavis.reading.instruments import Instruments, open_instruments
+from visavis.reading.protocol import EmotionReader
 from visavis.reading.reader import Reader
 from visavis.reading.smooth import OneEuro, SteadyEmotion
 

@@ -12,27 +12,23 @@ table after EMFACS; `learned` is a network of our own. A further one is a class 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Final, Literal, Protocol
+from typing import Final
 
 from visavis.errors import ConfigError, ModelError
-from visavis.types import Emotion, Face, Image, Reason
+from visavis.reading.emotion_card import LEARNED_CARD
+from visavis.reading.learned import LearnedReader
+from visavis.reading.protocol import EmotionReader
+from visavis.reading.tables import TableReader
+from visavis.types import Emotion, Reason
 
 __all__ = [
     "EMOTION_READERS",
-    "LEARNED_CARD",
-    "EmotionReader",
-    "Need",
     "create_emotion_reader",
     "default_emotion_reader",
     "in_words",
 ]
-
-#: What a reader of emotion may need of a face.
-Need = Literal["attributes", "blendshapes", "pixels"]
-
-#: The card of the learned reader that comes with the package.
-LEARNED_CARD: Final = Path(__file__).parent / "models" / "emotion.json"
 
 #: Signs named in a sentence.
 _NAMED: Final = 3
@@ -42,68 +38,7 @@ _WORTH_A_WORD: Final = 0.1
 _SEEN: Final = 0.05
 
 
-class EmotionReader(Protocol):
-    """Reads the emotion that one face shows in one picture; nothing in it looks at time."""
-
-    @property
-    def name(self) -> str:
-        """Its name in `EMOTION_READERS`."""
-        ...
-
-    @property
-    def needs(self) -> frozenset[Need]:
-        """What must be given to `read`: `attributes`, `blendshapes` (in the face), `pixels` (image and keypoints)."""
-        ...
-
-    @property
-    def unsure_below(self) -> float:
-        """A reading whose dominant label is less probable than this is `unsure`."""
-        ...
-
-    def read(self, face: Face, *, image: Image | None = None, attributes: Mapping[str, float] | None = None) -> Emotion:
-        """Calibrated probabilities, with `unsure` and `extent`.
-
-        Args:
-            face: in pixels of `image`.
-            image: (H, W, 3) uint8 RGB, the picture that the face was found in.
-            attributes: calibrated probability by attribute name.
-
-        Raises:
-            ValueError: something of `needs` is missing.
-        """
-        ...
-
-    def explain(
-        self,
-        face: Face,
-        *,
-        image: Image | None = None,
-        attributes: Mapping[str, float] | None = None,
-        label: str | None = None,
-    ) -> tuple[Reason, ...]:
-        """What speaks for `label` (None: the dominant one) and against it, the weightiest first.
-
-        Raises:
-            ValueError: something of `needs` is missing.
-        """
-        ...
-
-
-def _blendshapes(path: Path | None) -> EmotionReader:
-    from visavis.reading.tables import TableReader
-
-    return TableReader.load("blendshapes", path)
-
-
-def _rules(path: Path | None) -> EmotionReader:
-    from visavis.reading.tables import TableReader
-
-    return TableReader.load("rules", path)
-
-
 def _learned(path: Path | None) -> EmotionReader:
-    from visavis.reading.learned import LearnedReader
-
     if path is None and not LEARNED_CARD.is_file():
         raise ModelError(
             "this package was built without the learned reader of emotion; take `blendshapes`, or train one with: "
@@ -114,8 +49,8 @@ def _learned(path: Path | None) -> EmotionReader:
 
 #: The readers by name. Each takes the path of its table or card, or None for the one of the package.
 EMOTION_READERS: Final[Mapping[str, Callable[[Path | None], EmotionReader]]] = {
-    "rules": _rules,
-    "blendshapes": _blendshapes,
+    "rules": partial(TableReader.load, "rules"),
+    "blendshapes": partial(TableReader.load, "blendshapes"),
     "learned": _learned,
 }
 

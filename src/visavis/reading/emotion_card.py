@@ -12,7 +12,10 @@ from visavis.reading.card import Card, read_card, write_card
 from visavis.reading.fusion import Fusion, way
 from visavis.types import EMOTIONS
 
-__all__ = ["EmotionCard", "load_emotion_card", "save_emotion_card"]
+__all__ = ["LEARNED_CARD", "EmotionCard", "load_emotion_card", "save_emotion_card"]
+
+#: The card of the learned reader that comes with the package.
+LEARNED_CARD: Final = Path(__file__).parent / "models" / "emotion.json"
 
 _WAYS: Final = frozenset(way(movements=m, attributes=a) for m in (False, True) for a in (False, True))
 

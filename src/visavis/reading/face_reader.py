@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, Protocol
 
-from visavis.reading.emotion import EmotionReader
 from visavis.reading.expression import to_expression
 from visavis.reading.motion import Stillness
+from visavis.reading.protocol import EmotionReader
 from visavis.reading.rest import RestingFace
 from visavis.reading.smooth import OneEuro, SteadyEmotion
 from visavis.types import Emotion, Expression, Face, Image, Reading, Reason

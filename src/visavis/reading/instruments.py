@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from visavis.reading.emotion import EmotionReader, create_emotion_reader
+from visavis.reading.emotion import create_emotion_reader
+from visavis.reading.protocol import EmotionReader
 
 if TYPE_CHECKING:
     from visavis.config import EmotionConfig

@@ -15,9 +15,9 @@ import numpy as np
 from visavis.errors import ModelError
 from visavis.faces.crop import ALIGNED_TEMPLATE, crop_face, to_input
 from visavis.faces.session import open_session
-from visavis.reading.emotion import LEARNED_CARD, Need
-from visavis.reading.emotion_card import EmotionCard, load_emotion_card
+from visavis.reading.emotion_card import LEARNED_CARD, EmotionCard, load_emotion_card
 from visavis.reading.fusion import Fusion, attribute_evidence, movements, way
+from visavis.reading.protocol import Need
 from visavis.reading.table import package_table
 from visavis.types import BLENDSHAPE_INDEX, EMOTIONS, Emotion, Face, Float32, Image, Reason
 

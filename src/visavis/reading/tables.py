@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from visavis.reading.emotion import Need
+from visavis.reading.protocol import Need
 from visavis.reading.table import EmotionTable, load_table, package_table
 from visavis.types import EMOTIONS, Emotion, Face, Image, Reason
 

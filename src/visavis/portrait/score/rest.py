@@ -8,11 +8,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.portrait.paint import texture_energy
 from visavis.portrait.render import PortraitRenderer
 from visavis.portrait.topology import MESH_POINTS
 from visavis.types import EMOTIONS, Expression, Float32, Image
 
-__all__ = ["FAR", "far_from_face", "inside_face", "measure_rest", "texture_energy"]
+__all__ = ["FAR", "far_from_face", "inside_face", "measure_rest"]
 
 #: Pixels farther than this from the face never change, in face widths.
 FAR: Final = 0.35
@@ -37,14 +38,6 @@ def far_from_face(landmarks: Float32, face_width: float, shape: tuple[int, ...])
     outside = 1 - inside_face(landmarks, shape).astype(np.uint8)
     distance = cv2.distanceTransform(outside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     return np.asarray(distance > FAR * face_width)
-
-
-def texture_energy(image: Image, mask: NDArray[np.bool_]) -> float:
-    """Variance of the Laplacian of the grey picture where `mask` is set, in squared grey levels."""
-    import cv2
-
-    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float64)
-    return float(cv2.Laplacian(grey, cv2.CV_64F)[mask].var())
 
 
 def measure_rest(

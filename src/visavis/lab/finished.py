@@ -1,0 +1,120 @@
+"""Finished runs read back: the network of a run folder, or the mean of several.
+
+A folder with `members.toml` in place of `best.pt` is a run like any other to whatever evaluates, exports or looks into
+runs; its network is the mean of its members' logits. Two networks that learnt otherwise err apart, and one pass through
+each costs what a picture and its mirror image cost in one.
+
+    name = "pair"
+    members = ["../default", "../student"]       # run folders, relative to this file
+    flip_average = false
+"""
+
+# torch and Keras are not typed here, so their classes and decorators are Any.
+# mypy: disable-error-code="misc,untyped-decorator"
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from visavis.errors import ConfigError, InputError
+from visavis.lab.recipe import Recipe, load_recipe
+from visavis.lab.runs import network_of
+
+if TYPE_CHECKING:
+    from visavis.lab.models import Network
+
+__all__ = ["MEMBERS", "load_run", "mean_of", "member_folders"]
+
+#: The file that makes a folder a run of several members.
+MEMBERS: Final = "members.toml"
+
+
+def load_run(folder: Path) -> tuple[Recipe, Network]:
+    """The recipe and the best network of a finished or running run.
+
+    Raises:
+        InputError: the folder holds no run.
+        ModelError: its weights do not fit its recipe.
+    """
+    if (folder / MEMBERS).is_file():
+        return _load_members(folder)
+    if not (folder / "recipe.toml").is_file() or not (folder / "best.pt").is_file():
+        raise InputError(
+            f"{folder} is no run: expected recipe.toml and best.pt in it; train one with: visavis lab train"
+        )
+    from visavis.lab.checkpoint import read_weights
+    from visavis.lab.models import load_state
+
+    recipe = load_recipe(folder / "recipe.toml")
+    network = network_of(recipe, pretrained=False)
+    load_state(network.model, read_weights(folder / "best.pt"))
+    return recipe, network
+
+
+def mean_of(networks: Sequence[Network]) -> Network:
+    """One network whose logits are the mean of the members'; weights are shared with them, not copied.
+
+    Args:
+        networks: members that take the same pictures and give the same attributes.
+
+    Raises:
+        ConfigError: none is given, or they take other pictures or give other outputs.
+    """
+    from visavis.lab.models import Logits, Network, keras
+
+    if not networks:
+        raise ConfigError("there is no member to take the mean of")
+    first = networks[0]
+    for other in networks[1:]:
+        forms = [(one.size, one.normalise, one.model.output_shape) for one in (first, other)]
+        if forms[0] != forms[1]:
+            raise ConfigError(f"members must take and give the same, not {forms[0]} and {forms[1]}")
+    pictures = keras.Input((first.size, first.size, 3), name="pictures")
+    logits = []
+    for number, network in enumerate(networks):
+        layer = network.model.get_layer("attributes")
+        features = keras.Model(network.model.input, layer.input, name=f"member_{number}")
+        logits.append(Logits(layer, name=f"logits_{number}")(features(pictures)))
+    mean = keras.layers.Average(name="mean")(logits) if len(logits) > 1 else logits[0]
+    model = keras.Model(pictures, keras.layers.Activation("sigmoid", name="attributes")(mean), name="mean_of_members")
+    return Network(model, first.size, first.normalise, (), members=tuple(networks))
+
+
+def _load_members(folder: Path) -> tuple[Recipe, Network]:
+    """The recipe (that of the first member, with the folder's own name) and network of a run of several members.
+
+    Raises:
+        ConfigError: `members.toml` is wrong, or the members do not fit together.
+        InputError, ModelError: a member is no run.
+    """
+    name, flip, places = _read_members(folder)
+    loaded = [load_run(place) for place in places]
+    recipes = [recipe for recipe, _ in loaded]
+    for recipe in recipes[1:]:
+        if (recipe.data, recipe.shape) != (recipes[0].data, recipes[0].shape):
+            raise ConfigError(f"members must share their data and shape: {recipe.name} and {recipes[0].name} do not")
+    return replace(recipes[0], name=name, flip_average=flip), mean_of([network for _, network in loaded])
+
+
+def member_folders(folder: Path) -> tuple[Path, ...]:
+    """The run folders whose mean a run is; none where it is a run of its own.
+
+    Raises:
+        ConfigError: `members.toml` is wrong.
+    """
+    return _read_members(folder)[2] if (folder / MEMBERS).is_file() else ()
+
+
+def _read_members(folder: Path) -> tuple[str, bool, tuple[Path, ...]]:
+    """Name, whether mirror images count, and the members' folders."""
+    path = folder / MEMBERS
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        places = tuple(folder / str(member) for member in table["members"])
+        return str(table["name"]), bool(table["flip_average"]), places
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise ConfigError(f"{path} does not name members ({error}); make it with: visavis lab join") from error
