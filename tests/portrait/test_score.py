@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -31,12 +32,13 @@ from visavis.portrait.score import (
 from visavis.portrait.score.faceapi import FaceApiEmbedding, FaceApiJudge, expression_network, recognition_network
 from visavis.portrait.score.fer import FerJudge, fer_network, read_weights
 from visavis.portrait.score.human import HumanJudge, human_network
-from visavis.portrait.score.judges import measure_judgement
+from visavis.portrait.score.judges import measure_judgement, turned_level
 from visavis.portrait.score.likeness import measure_likeness
 from visavis.portrait.score.motion import carried, measure_motion, measure_seen_motion
 from visavis.portrait.score.network import open_session
 from visavis.portrait.score.reach import SHAPES, FaceWindow, find_window, measure_reach
 from visavis.portrait.score.rest import far_from_face, inside_face, measure_rest
+from visavis.portrait.topology import MESH_POINTS
 from visavis.types import EMOTIONS, Emotion, Expression, Float32, Image
 
 #: A face mesh that is a disc of 60 pixels in a picture of 200.
@@ -238,7 +240,22 @@ def test_a_judge_who_sees_joy_everywhere_reads_one_of_four(painting: Image, disc
     assert figures["fixed/joy"] == 1
     assert figures["fixed/anger"] == 0
     assert figures["fixed/four"] == 0.25
+    assert figures["fixed-level/joy"] == 1
+    assert figures["fixed-level/four"] == 0.25
     assert figures["fixed-p/neutral"] == pytest.approx(0.2)
+
+
+def test_a_tilted_face_is_turned_level(madonna: OpenPortrait) -> None:
+    """Turned by twelve degrees and back, the face lies where it lay."""
+    x, y = (float(value) for value in madonna.rig.landmarks[:MESH_POINTS, :2].mean(axis=0))
+    height, width = madonna.rig.painting.shape[:2]
+    level, points = turned_level(madonna.rig.painting, madonna.rig.landmarks)
+    matrix = cv2.getRotationMatrix2D((x, y), 12.0, 1.0)
+    tilted = cv2.warpAffine(level, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
+    back, again = turned_level(np.asarray(tilted), (points @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32))
+    assert np.abs(again - points).max() < 0.01
+    face = inside_face(points, back.shape)
+    assert np.abs(back.astype(float) - level)[face].mean() < 3
 
 
 def test_likeness_is_measured_from_strangers(painting: Image, disc: Float32) -> None:

@@ -63,7 +63,7 @@ def target_of(figure: str) -> Target | None:
         return Target(12.0, at_least=False)
     if kind in ("motion", "seen-motion", "seen-motion-95"):
         return Target(1.0, at_least=False)
-    if kind in ("fer", "human", "faceapi"):
+    if kind.removesuffix("-level") in ("fer", "human", "faceapi"):
         bound = _READ_MEAN if what == "four" else _READ.get(what)
         return None if bound is None else Target(bound)
     if kind == "likeness":

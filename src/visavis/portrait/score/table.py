@@ -24,10 +24,13 @@ SUFFIXES: Final = (".csv", ".json", ".md")
 _BY_SHAPE: Final = {"reach": "rise", "reach-half": "at half", "monotone": "never falls", "crosstalk": "crosstalk"}
 _BY_EMOTION: Final = {
     "fer": "read by fer",
+    "fer-level": "  eyes level",
     "fer-p": "  probability",
     "human": "read by human",
+    "human-level": "  eyes level",
     "human-p": "  probability",
     "faceapi": "read by face-api",
+    "faceapi-level": "  eyes level",
     "faceapi-p": "  probability",
     "likeness": "likeness",
     "motion": "motion / human",
