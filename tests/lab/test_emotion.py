@@ -242,7 +242,7 @@ def test_a_run_goes_on_from_another_and_joins_it(
     import torch
 
     from visavis.lab.checkpoint import read_weights
-    from visavis.lab.emotion_runs import emotion_network, join_emotions, read_blind, start_of
+    from visavis.lab.emotion_runs import emotion_network, inherited_blind, join_emotions, read_blind, start_of
     from visavis.lab.emotion_train import train_emotion
     from visavis.lab.finished import load_run
     from visavis.lab.recipe import Recipe, load_recipe
@@ -266,6 +266,17 @@ def test_a_run_goes_on_from_another_and_joins_it(
         assert all(torch.allclose(before[name], after[name], atol=1e-4) for name in upper)
     with pytest.raises(ConfigError, match="parted its faces otherwise"):
         start_of(replace(recipe, seed=4), "student")
+
+    # One that trains no folds takes over what those said whose student it goes on from.
+    last = learn(
+        "last", onward.replace(str(tmp_path / "labels"), str(tmp_path / "taught")).replace("folds = 2", "folds = 0")
+    )
+    assert not (tmp_path / "last/fold-0").exists()
+    assert (read_blind(tmp_path / "last").logs == read_blind(tmp_path / "taught").logs).all()
+    with pytest.raises(ConfigError, match="default is none"):
+        inherited_blind(replace(last, model=replace(last.model, weights="default")), np.arange(4))
+    with pytest.raises(ConfigError, match="learnt from other faces"):
+        inherited_blind(last, np.arange(4))
 
     members = [tmp_path / "labels", tmp_path / "taught"]
     assert main(["lab", "join", str(tmp_path / "pair"), *map(str, members)]) == 0

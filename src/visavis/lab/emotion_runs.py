@@ -35,6 +35,7 @@ __all__ = [
     "LAST",
     "Blind",
     "emotion_network",
+    "inherited_blind",
     "join_emotions",
     "read_blind",
     "reads_emotions",
@@ -78,7 +79,7 @@ def start_of(recipe: Recipe, name: str) -> str:
     if weights in ("default", "none") or not reads_emotions(expand(weights)):
         return weights
     before = load_recipe(expand(weights) / "recipe.toml")
-    if _parting(before) != _parting(recipe):
+    if _parting(before, recipe) != _parting(recipe, recipe):
         raise ConfigError(
             f"{weights} parted its faces otherwise, so its networks know faces that those of this run must be blind "
             "to; give both recipes the same seed, emotion.faces, emotion.folds and data.limit"
@@ -86,9 +87,28 @@ def start_of(recipe: Recipe, name: str) -> str:
     return str(expand(weights) / name)
 
 
-def _parting(recipe: Recipe) -> tuple[Any, ...]:
-    """What decides which faces each network of a run is blind to."""
-    return recipe.seed, recipe.emotion.faces, recipe.emotion.folds, recipe.data.limit
+def _parting(recipe: Recipe, like: Recipe) -> tuple[Any, ...]:
+    """What decides which faces each network of a run is blind to, as far as another cares."""
+    return recipe.seed, recipe.emotion.faces, recipe.data.limit, recipe.emotion.folds if like.emotion.folds else 0
+
+
+def inherited_blind(recipe: Recipe, rows: NDArray[np.int64]) -> Blind:
+    """What the folds of the run that a recipe starts from said, for a run that trains none.
+
+    Args:
+        recipe: whose `emotion.folds` is 0.
+        rows: the training faces.
+
+    Raises:
+        ConfigError: it starts from no run of emotions, or from one of other faces.
+    """
+    weights = recipe.model.weights
+    if weights in ("default", "none") or not reads_emotions(expand(weights)):
+        raise ConfigError(f"emotion.folds = 0 takes what the folds of a run of emotions said, and {weights} is none")
+    blind = read_blind(expand(weights))
+    if not np.array_equal(blind.rows, rows):
+        raise ConfigError(f"{weights} learnt from other faces; with emotion.folds = 0 both must learn from the same")
+    return blind
 
 
 def save_blind(folder: Path, rows: NDArray[np.int64], part: NDArray[np.int64], said: Float32) -> None:

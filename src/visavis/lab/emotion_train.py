@@ -29,7 +29,7 @@ from visavis.errors import ConfigError
 from visavis.files import replacing
 from visavis.lab.emotion_data import folds
 from visavis.lab.emotion_lessons import EmotionMaterial, changed_copies, emotion_material, lessons, settled
-from visavis.lab.emotion_runs import LAST, save_blind, start_of
+from visavis.lab.emotion_runs import LAST, inherited_blind, save_blind, start_of
 from visavis.lab.framing import find_faces_of
 from visavis.lab.pixels import Progress
 from visavis.lab.recipe import AugmentRecipe, Recipe, dump_recipe
@@ -75,13 +75,20 @@ def train_emotion(
     if only is not None and only not in names:
         raise ConfigError(f"the recipe has the networks {', '.join(names)}, and none called {only}")
     listens = recipe.emotion.hearsay > 0 and not recipe.emotion.heed
-    if only == LAST and (recipe.emotion.trust < 1 or listens):
+    inherits = not recipe.emotion.folds
+    if only == LAST and not inherits and (recipe.emotion.trust < 1 or listens):
         raise ConfigError(f"{only} learns from what the folds say; train it with them, or with emotion.trust = 1")
+    if inherits and listens:
+        raise ConfigError("emotion.hearsay without emotion.heed is what the folds say; with emotion.folds = 0 are none")
     stuff = emotion_material(recipe, cache=cache, assets=assets, progress=progress)
     school = _School(recipe, stuff, folder, cache, assets, progress, watcher)
     rows, truth = stuff.rows("train"), stuff.dataset.labels.astype(np.float32)
-    part = folds(stuff.dataset.take(rows), recipe.emotion.folds, seed=recipe.seed)
-    said = np.zeros((len(rows), len(EMOTIONS)), np.float32)
+    if inherits:
+        blind = inherited_blind(recipe, rows)
+        part, said = blind.part, np.exp(blind.logs)
+    else:
+        part = folds(stuff.dataset.take(rows), recipe.emotion.folds, seed=recipe.seed)
+        said = np.zeros((len(rows), len(EMOTIONS)), np.float32)
     beside = stuff.beside
     others = np.zeros(0, np.int64) if beside is None else beside.rows("train")
     heard = np.zeros((len(others), len(EMOTIONS)), np.float32)

@@ -240,12 +240,12 @@ class EmotionRecipe:
         share: which part of the pictures shown are of these faces.
         balance: how far rare emotions are shown more often: 0 as they come, 1 all alike.
         beside: weight of the attributes' loss beside the emotions'.
-        folds: networks trained before the one that is kept, each blind to its own part of the training faces.
+        folds: networks trained before the one that is kept, each blind to its own part of the training faces; with 0
+            what those said of the run that this one starts from is taken over.
         trust: how far a label counts against what the network that was blind to the face says of it.
         heed: how far the opinion of published networks counts against both.
         hearsay: share of the faces of `[data]` that also learn what is said of their emotion, by whoever is heeded.
-        views: with a frozen trunk, as many changed copies of each face are kept as its features, and learnt from;
-            with 0 every step changes its faces anew, and the trunk looks at them.
+        views: with a frozen trunk, so many changed copies of each face are kept as features; 0 changes it at each step.
     """
 
     faces: tuple[str, ...] = ()
@@ -260,10 +260,12 @@ class EmotionRecipe:
 
     def __post_init__(self) -> None:
         for name, low, high in (
-            ("share", 0.05, 1), ("balance", 0, 1), ("beside", 0, 100), ("folds", 2, 20), ("trust", 0, 1),
+            ("share", 0.05, 1), ("balance", 0, 1), ("beside", 0, 100), ("folds", 0, 20), ("trust", 0, 1),
             ("heed", 0, 1), ("hearsay", 0, 1), ("views", 0, 1000),
         ):  # fmt: skip
             _between(f"emotion.{name}", getattr(self, name), low, high)
+        if self.folds == 1:
+            raise ConfigError("emotion.folds must be 0, or at least 2: one network would be blind to all faces")
 
 
 @dataclass(frozen=True, slots=True)

@@ -161,7 +161,7 @@ def make_creases(
         points: (478, 2) landmarks in pixels.
         box: `x0, y0, x1, y1`, where to draw.
         face_width: in pixels.
-        softness: how much wider, and fainter by its root, folds are than in a crisp painting (`paint.edge_softness`).
+        softness: how much wider folds are than in a crisp painting (`paint.edge_softness`).
     """
     x0, y0, x1, y1 = box
     # The narrowest fold is two or three nodes wide on the lattice.
@@ -184,7 +184,7 @@ def make_creases(
         ridge = 0.14 * np.exp(-(((offset - fold.side * 2.4 * width) / (1.8 * width)) ** 2))
         shadow = -0.45 * np.exp(-(((offset + fold.side * 1.3 * width) / (2.4 * width)) ** 2))
         corners.append((int(first[1]), int(first[0])))
-        patches.append((fold.depth / softness**0.5 * contrast * fade * (valley + ridge + shadow)).astype(np.float32))
+        patches.append((fold.depth * contrast * fade * (valley + ridge + shadow)).astype(np.float32))
         for name, weight in fold.drivers.items():
             drivers[index, BLENDSHAPE_INDEX[name]] = weight
     return Creases(box, scale, shape, tuple(corners), tuple(patches), drivers, hue)
