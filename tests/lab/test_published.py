@@ -110,7 +110,7 @@ def test_a_tutor_draws_labels_to_what_it_says_of_the_blended_pictures() -> None:
     labels[2:, :7] = torch.nan  # faces that carry no label of an emotion
     blank, joy = torch.zeros(4, 2), EMOTIONS.index("joy")
     _, mixed = mix(blank, labels, 0.4, 7)
-    drawn = tutor.draw(np.arange(4), labels, mixed, alpha=0.4, seed=7)
+    drawn = tutor.draw(np.arange(4), labels, mixed, pictures=blank, alpha=0.4, seed=7)
     said = float(published(model)(pictures[:1])[0, joy])
     assert said > 0.8
     assert drawn[0, joy] == pytest.approx(said / 2, abs=1e-4), "half of what it says"
@@ -122,7 +122,7 @@ def test_a_tutor_draws_labels_to_what_it_says_of_the_blended_pictures() -> None:
     seen = torch.from_numpy(model.seen[0][:, :, :, 0].mean(axis=(1, 2)) * 255)
     expected, _ = mix(torch.tensor([[0.0], [100], [200], [250]]), labels, 0.4, 7)
     torch.testing.assert_close(seen[:, None].float(), expected, atol=0.01, rtol=0)
-    plain = tutor.draw(np.array([1]), labels[1:2], labels[1:2], alpha=0.0, seed=3)
+    plain = tutor.draw(np.array([1]), labels[1:2], labels[1:2], pictures=blank, alpha=0.0, seed=3)
     assert plain[0, EMOTIONS.index("fear")] > 0.5
 
 

@@ -27,7 +27,7 @@ from visavis.lab.evaluate import evaluate_run
 from visavis.lab.finished import load_run
 from visavis.lab.metrics import logit
 from visavis.lab.recipe import AugmentRecipe
-from visavis.lab.teacher import taught
+from visavis.lab.teacher import taught, tutored
 from visavis.lab.train import half_precision, predict, train
 from visavis.lab.wild import without_people
 from visavis.types import Float32
@@ -189,6 +189,24 @@ def test_several_teachers_say_the_mean_of_their_log_odds(plain_folder: Path, tmp
 
     assert said(*places) == pytest.approx((said(places[0]) + said(places[1])) / 2, abs=1e-3)
     assert float(np.abs(said(places[0]) - said(places[1])).max()) > 0.01, "they say the same"
+
+
+def test_a_tutor_is_asked_about_what_is_shown(plain_folder: Path, tmp_path: Path) -> None:
+    runs.run(small(plain_folder, epochs=1), folder=tmp_path / "tutor", cache=tmp_path)
+    recipe = small(plain_folder, epochs=1, tutor=str(tmp_path / "tutor"), heed=0.25, mixup=0.5)
+    data = tutored(recipe, runs.training_data(recipe, runs.material(recipe, cache=tmp_path)))
+    assert data.tutor is not None
+    network = load_run(tmp_path / "tutor")[1]
+    shown = torch.rand(3, 2 * network.size, 2 * network.size, 3) * 255
+    labels = torch.rand(3, len(data.attributes))
+    drawn = data.tutor.draw(np.arange(3), labels, labels, pictures=shown, alpha=0.5, seed=1)
+    halved = torch.nn.functional.avg_pool2d(shown.permute(0, 3, 1, 2), 2).permute(0, 2, 3, 1)
+    with torch.inference_mode():
+        said = network.model(network.normalise(halved), training=False)
+    assert (
+        float((drawn - (0.75 * labels + 0.25 * said)).abs().max()) < 0.05
+    )  # other weights of the four pixels, bfloat16
+    assert np.isfinite(runs.run(recipe, folder=tmp_path / "run", cache=tmp_path)[-1].train_loss)
 
 
 def test_a_teacher_must_know_the_same_pictures_and_attributes(plain_folder: Path, tmp_path: Path) -> None:

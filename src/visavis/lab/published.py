@@ -147,7 +147,7 @@ def _probabilities(logs: Float32) -> Float32:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PublishedTutor:
-    """Asks the networks about each step's pictures, changed and blended anew, as `train.Tutor` says.
+    """Asks the networks about each step's pictures, changed and blended anew, as `Tutor` says.
 
     A network learns what another does rather than what it said once, where both look at many changed pictures (Beyer et
     al., "Knowledge distillation: A good teacher is patient and consistent", arXiv:2106.05237).
@@ -164,8 +164,10 @@ class PublishedTutor:
     asked: NDArray[np.bool_]
     heed: float
 
-    def draw(self, rows: NDArray[np.int64], labels: Tensor, mixed: Tensor, *, alpha: float, seed: int) -> Tensor:
-        """See `train.Tutor.draw`; where a label is not known the opinion is all there is."""
+    def draw(
+        self, rows: NDArray[np.int64], labels: Tensor, mixed: Tensor, *, pictures: Tensor, alpha: float, seed: int
+    ) -> Tensor:
+        """See `Tutor.draw`; where a label is not known the opinion is all there is."""
         if not alpha:
             return self._drawn(rows, mixed, self.published(self.pictures[rows]))
         dice = np.random.default_rng([seed, 48])

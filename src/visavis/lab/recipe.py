@@ -130,6 +130,8 @@ class TrainRecipe:
         emphasis: weight of the report's six in the loss, against 1 of the others.
         teacher: run folders whose mean opinion of the training pictures softens their labels; none for labels alone.
         trust: with a teacher, how far a label counts against what is said of it: 1 the label alone.
+        tutor: a run folder that is asked at every step about the very pictures of that step; empty for none.
+        heed: how far what the tutor says counts against label and teachers.
         average: decay of the running average of the weights (which is what is evaluated); 0 for none.
         clip: largest norm of the gradient; 0 for none.
         precision: `float32`, or `bfloat16` where the processor has it (a run says which it got).
@@ -156,6 +158,8 @@ class TrainRecipe:
     emphasis: float = 1.0
     teacher: tuple[str, ...] = ()
     trust: float = 0.5
+    tutor: str = ""
+    heed: float = 0.5
     average: float = 0.998
     clip: float = 5.0
     precision: str = "bfloat16"
@@ -170,22 +174,11 @@ class TrainRecipe:
         _one_of("train.precision", self.precision, ("float32", "bfloat16"))
         _one_of("train.monitor", self.monitor, ("loss", "mean_average_precision", "six_average_precision", "last"))
         for name, low, high in (
-            ("epochs", 1, 10_000),
-            ("head_epochs", 0, 10_000),
-            ("batch", 1, 65_536),
-            ("rate", 1e-9, 10),
-            ("head_rate", 1e-9, 10),
-            ("warmup", 0, 10**9),
-            ("weight_decay", 0, 10),
-            ("smoothing", 0, 0.9),
-            ("mixup", 0, 10),
-            ("emphasis", 0.01, 100),
-            ("trust", 0, 1),
-            ("average", 0, 0.99999),
-            ("clip", 0, 1e9),
-            ("patience", 0, 10_000),
-            ("checkpoint_steps", 0, 10**9),
-        ):
+            ("epochs", 1, 10_000), ("head_epochs", 0, 10_000), ("batch", 1, 65_536), ("rate", 1e-9, 10),
+            ("head_rate", 1e-9, 10), ("warmup", 0, 10**9), ("weight_decay", 0, 10), ("smoothing", 0, 0.9),
+            ("mixup", 0, 10), ("emphasis", 0.01, 100), ("trust", 0, 1), ("heed", 0, 1), ("average", 0, 0.99999),
+            ("clip", 0, 1e9), ("patience", 0, 10_000), ("checkpoint_steps", 0, 10**9),
+        ):  # fmt: skip
             _between(f"train.{name}", getattr(self, name), low, high)
 
 

@@ -221,12 +221,14 @@ def run(
     from visavis.lab.checkpoint import save_weights
     from visavis.lab.features import can_cache, on_features
     from visavis.lab.models import named_state
-    from visavis.lab.teacher import taught
+    from visavis.lab.teacher import taught, tutored
     from visavis.lab.train import train
 
     network, data = network_of(recipe, assets=assets), training_data(recipe, stuff)
     if recipe.train.teacher:
         data = taught(recipe, data, folder=folder, cache=cache)
+    if recipe.train.tutor:
+        data = tutored(recipe, data)
     if not keep_features or not can_cache(recipe, network):
         return train(recipe, network, data, folder=folder, watcher=watcher)
     small, features = on_features(recipe, network, data, folder=cache, progress=progress)

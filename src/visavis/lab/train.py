@@ -186,13 +186,14 @@ def train(
             _seed_layers(model, seed)
             stored = torch.from_numpy(data.store.pixels[np.sort(rows)])
             # Features of a frozen trunk come as they are; pictures are augmented and normalised.
-            inputs = network.normalise(augmenter(stored, seed=seed)) if _are_pictures(stored) else stored.float()
+            shown = augmenter(stored, seed=seed) if _are_pictures(stored) else stored.float()
             own = labels = torch.from_numpy(data.labels[np.sort(rows)]).float()  # (B, A)
 
             if settings.mixup:
-                inputs, labels = mix(inputs, labels, settings.mixup, seed)
+                shown, labels = mix(shown, labels, settings.mixup, seed)
             if data.tutor is not None:
-                labels = data.tutor.draw(np.sort(rows), own, labels, alpha=settings.mixup, seed=seed)
+                labels = data.tutor.draw(np.sort(rows), own, labels, pictures=shown, alpha=settings.mixup, seed=seed)
+            inputs = network.normalise(shown) if _are_pictures(stored) else shown
             with torch.autocast("cpu", torch.bfloat16, enabled=half):
                 logits = logits_of(model(inputs, training=True))  # (B, A)
             loss = mean_loss(logits, labels, settings, weights=weights, emphases=emphases, choices=data.choices,

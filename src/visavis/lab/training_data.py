@@ -19,13 +19,16 @@ __all__ = ["TrainingData", "Tutor"]
 class Tutor(Protocol):
     """Says more of a step's pictures than their labels do."""
 
-    def draw(self, rows: NDArray[np.int64], labels: Tensor, mixed: Tensor, *, alpha: float, seed: int) -> Tensor:
+    def draw(
+        self, rows: NDArray[np.int64], labels: Tensor, mixed: Tensor, *, pictures: Tensor, alpha: float, seed: int
+    ) -> Tensor:
         """The labels to learn from, (B, A).
 
         Args:
             rows: of the pictures.
             labels: (B, A) their own.
             mixed: (B, A) the same as `losses.mix` blends them.
+            pictures: (B, side, side, 3) RGB from 0 to 255, what the network is shown, changed and blended.
             alpha, seed: how it blends; 0 for not at all.
         """
         ...
