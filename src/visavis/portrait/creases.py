@@ -151,18 +151,8 @@ class Creases:
         return light, (slice(int(first_row), int(last_row)), slice(int(first_column), int(last_column)))
 
 
-def make_creases(
-    image: Image, points: Array, box: tuple[int, int, int, int], face_width: float, *, softness: float = 1.0
-) -> Creases:
-    """Draw the folds of a face for its (478, 2) landmarks over `box` (pixels).
-
-    Args:
-        image: (H, W, 3) uint8 RGB, the painting.
-        points: (478, 2) landmarks in pixels.
-        box: `x0, y0, x1, y1`, where to draw.
-        face_width: in pixels.
-        softness: how much wider folds are than in a crisp painting (`paint.edge_softness`).
-    """
+def make_creases(image: Image, points: Array, box: tuple[int, int, int, int], face_width: float) -> Creases:
+    """Draw the folds of a face for its (478, 2) landmarks over `box` (pixels)."""
     x0, y0, x1, y1 = box
     # The narrowest fold is two or three nodes wide on the lattice.
     scale = max(1, round(face_width / 230))
@@ -172,7 +162,7 @@ def make_creases(
     drivers = np.zeros((len(_FOLDS), len(BLENDSHAPE_INDEX)), np.float32)
     for index, fold in enumerate(_FOLDS):
         line = _smooth_line(points[list(fold.points)])
-        width = fold.width * face_width * softness
+        width = fold.width * face_width
         near = np.array([line.min(axis=0) - 5 * width, line.max(axis=0) + 5 * width]) - (x0, y0)
         first, last = np.clip(near / scale, 0, (shape[1] - 1, shape[0] - 1)).astype(int)
         y, x = np.mgrid[first[1] : last[1] + 1, first[0] : last[0] + 1].astype(np.float64)

@@ -215,7 +215,7 @@ def make_rig(painting: Image, face: Face, *, basis: Basis | None = None) -> Rig:
             make_eye(painting, points, "Right", basis, rotation, MOTIONS),
             make_eye(painting, points, "Left", basis, rotation, MOTIONS),
         ),
-        creases=make_creases(painting, points, grid.box, face_width, softness=softness),
+        creases=make_creases(painting, points, grid.box, face_width),
         sharpness=face_sharpness(painting, points[:MESH_POINTS]),
     )
 
