@@ -212,6 +212,7 @@ def test_flatten_and_a_frozen_trunk_of_lite0() -> None:
         models.efficientnet_lite0(64, head="pool")
 
 
+@pytest.mark.filterwarnings("ignore")  # torch warns of itself as it exports
 def test_a_published_recogniser_is_taken_layer_by_layer(tmp_path: Path) -> None:
     torch.manual_seed(3)
     theirs, path, face = MobileFaceNet().eval(), tmp_path / "face.onnx", torch.rand(1, 3, 112, 112)
@@ -224,7 +225,7 @@ def test_a_published_recogniser_is_taken_layer_by_layer(tmp_path: Path) -> None:
     (tmp_path / "text.onnx").write_text("no network")
     with pytest.raises(ModelError, match="no ONNX file"):
         load_face_weights(ours, tmp_path / "text.onnx")
-    torch.onnx.export(torch.nn.Conv2d(3, 4, 3), (face,), tmp_path / "small.onnx", dynamo=True, verbose=False)
+    torch.onnx.export(torch.nn.Conv2d(3, 4, 3).eval(), (face,), tmp_path / "small.onnx", dynamo=True, verbose=False)
     with pytest.raises(ModelError, match="another network"):
         load_face_weights(ours, tmp_path / "small.onnx")
 

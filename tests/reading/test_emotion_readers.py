@@ -73,7 +73,7 @@ def test_every_reader_says_why_strongest_first(reader: EmotionReader, spectator:
         assert weights == sorted(weights, reverse=True)
     reasons = reader.explain(spectator, image=astronaut, attributes=SMILING)
     assert reasons[0].weight > 0
-    assert in_words(reader.read(spectator, image=astronaut, attributes=SMILING), reasons).startswith("joy 0.")
+    assert in_words(reader.read(spectator, image=astronaut, attributes=SMILING), reasons).startswith("joy ")
 
 
 def test_every_reader_refuses_what_it_cannot_read(reader: EmotionReader) -> None:
