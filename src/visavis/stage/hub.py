@@ -48,10 +48,10 @@ class Hub:
     def publish(self, snapshot: Snapshot, state: StageState) -> None:
         """Make the snapshot the newest message, and wake whoever waits for one."""
         start = self._stopwatch()
-        message = encode_state(snapshot, state, number=self._number + 1)
         with self._lock:
+            # Numbered and encoded in one go: of two threads that publish, the later message has the higher number.
+            self._message = encode_state(snapshot, state, number=self._number + 1)
             self._number += 1
-            self._message = message
             loop = self._loop
         self.serialise_ms = (self._stopwatch() - start) * 1000
         if loop is not None:
