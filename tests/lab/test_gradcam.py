@@ -32,8 +32,11 @@ class _Brightness(nn.Module):
     def maps(self, x: Tensor) -> Tensor:
         return torch.nn.functional.avg_pool2d(x[:, :2], 8)
 
+    def pool(self, maps: Tensor) -> Tensor:
+        return maps.mean((2, 3))
+
     def forward(self, x: Tensor) -> Tensor:
-        return self.maps(x).mean((2, 3))
+        return self.pool(self.maps(x))
 
 
 def _network(*, maps: bool) -> Network:

@@ -67,6 +67,16 @@ def test_the_mean_is_of_logits(two: tuple[Path, Path], tmp_path: Path) -> None:
     assert len(network.members) == 2
 
 
+def test_members_count_as_much_as_their_shares(two: tuple[Path, Path], tmp_path: Path) -> None:
+    join_runs(tmp_path / "pair", two, shares=(3, 1))
+    expected = 0.75 * logit(_scores(two[0])) + 0.25 * logit(_scores(two[1]))
+    assert np.abs(logit(_scores(tmp_path / "pair")) - expected).max() < 1e-4
+    assert origin_of(tmp_path / "pair")["shares"] == [3, 1]
+    for shares in ((1.0,), (1.0, 0.0), (1.0, float("nan"))):
+        with pytest.raises(ConfigError, match="2 members need as many shares, all positive"):
+            join_runs(tmp_path / "pair", two, shares=shares)
+
+
 def _small(seed: int) -> models.Network:
     """A network that is quick to export."""
     models.keras.utils.set_random_seed(seed)

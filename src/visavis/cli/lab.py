@@ -9,6 +9,7 @@ import typer
 
 from visavis.cli.console import errors_console, progress, results_console
 from visavis.cli.lab_emotion import emotion_study, train_emotion
+from visavis.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -196,6 +197,9 @@ def join(
     weights: Annotated[
         bool, typer.Option("--weights", help="Average the weights into one network, not the logits of all.")
     ] = False,
+    shares: Annotated[
+        list[float] | None, typer.Option("--share", help="How much each run counts, once for each in their order.")
+    ] = None,
     mirror: Annotated[
         bool, typer.Option("--mirror", help="Also judge by the mirror image, for twice the time.")
     ] = False,
@@ -204,14 +208,17 @@ def join(
     from visavis.lab.emotion_runs import join_emotions, reads_emotions
     from visavis.lab.members import average_weights, join_runs
 
+    emotions = all(reads_emotions(run) for run in runs)
+    if shares and (weights or emotions):
+        raise ConfigError("--share is for the logits of attribute runs; leave it out here")
     next_step = "evaluate"
     if weights:
         average_weights(out, runs)
-    elif all(reads_emotions(run) for run in runs):
+    elif emotions:
         join_emotions(out, runs)
         next_step = "export"
     else:
-        join_runs(out, runs, flip_average=mirror)
+        join_runs(out, runs, shares=shares or (), flip_average=mirror)
     results_console().print(f"{out}; now: visavis lab {next_step} {out}", soft_wrap=True)
 
 

@@ -170,9 +170,13 @@ class EfficientNetLite0(nn.Module):
             x = block(x)
         return functional.relu6(self._bn1(self._conv_head(x)))
 
+    def pool(self, maps: Tensor) -> Tensor:
+        """(N, 1280, h, w) -> (N, 1280): their mean."""
+        return maps.mean((2, 3))
+
     def forward(self, x: Tensor) -> Tensor:
-        """(N, 3, H, W) -> (N, 1280): the mean of the last maps."""
-        return self.maps(x).mean((2, 3))
+        """Through all of it."""
+        return self.pool(self.maps(x))
 
 
 def load_weights(network: EfficientNetLite0, path: Path) -> tuple[Tensor, Tensor]:

@@ -27,7 +27,7 @@ from visavis.lab.emotion_fit import fit_ways
 from visavis.lab.emotion_lessons import EmotionMaterial
 from visavis.lab.emotion_runs import LAST, emotion_network, read_blind
 from visavis.lab.export import crop_of, origin_of, store_half, to_onnx
-from visavis.lab.finished import member_folders
+from visavis.lab.finished import read_members
 from visavis.lab.models import Network
 from visavis.reading.attributes import TOLD
 from visavis.reading.emotion_card import EmotionCard, save_emotion_card
@@ -189,8 +189,10 @@ def export_emotion(run: Path, stuff: EmotionMaterial, *, folder: Path | None = N
 
 
 def _origin_of(run: Path) -> dict[str, Any]:
-    members = member_folders(run)
-    return {"members": {one.name: origin_of(one / LAST) for one in members}} if members else origin_of(run / LAST)
+    members = read_members(run)
+    if members:
+        return {"members": {one.name: origin_of(one / LAST) for one in members.folders}}
+    return origin_of(run / LAST)
 
 
 def _keras_logs(network: Network, inputs: Float32) -> Float32:

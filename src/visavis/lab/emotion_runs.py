@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from visavis.errors import ConfigError, InputError
 from visavis.files import replacing
-from visavis.lab.finished import load_run, member_folders
+from visavis.lab.finished import load_run, read_members
 from visavis.lab.members import write_members
 from visavis.lab.recipe import Recipe, dump_recipe, load_recipe
 from visavis.lab.runs import expand
@@ -123,10 +123,11 @@ def read_blind(folder: Path) -> Blind:
     Raises:
         InputError: the folder holds no finished run.
     """
-    members = [read_blind(member) for member in member_folders(folder)]
+    members = read_members(folder)
     if members:
-        logs = np.mean([member.logs for member in members], axis=0)
-        return replace(members[0], logs=logs - np.logaddexp.reduce(logs, axis=1, keepdims=True))
+        said = [read_blind(member) for member in members.folders]
+        logs = np.mean([one.logs for one in said], axis=0)
+        return replace(said[0], logs=logs - np.logaddexp.reduce(logs, axis=1, keepdims=True))
     try:
         with np.load(folder / "blind.npz") as file:
             return Blind(file["rows"], file["part"], file["logs"])
@@ -148,7 +149,8 @@ def emotion_network(folder: Path) -> tuple[Recipe, Network]:
     if not (folder / "recipe.toml").is_file():
         raise InputError(f"{folder} is no run of emotions; train one with: visavis lab train-emotion")
     recipe = load_recipe(folder / "recipe.toml")
-    networks = [load_run(member / LAST)[1] for member in member_folders(folder) or (folder,)]
+    members = read_members(folder)
+    networks = [load_run(one / LAST)[1] for one in (members.folders if members else (folder,))]
     logits = [_logits_of(networks, member) for member in range(len(networks))]
     mean = keras.layers.Average(name="mean")(logits) if len(networks) > 1 else logits[0]
     return recipe, replace(networks[0], model=keras.Model(networks[0].model.input, mean, name="emotions"))

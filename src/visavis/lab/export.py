@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 from visavis.errors import InputError, ModelError
 from visavis.files import replacing
 from visavis.lab import metrics
-from visavis.lab.finished import load_run, member_folders
+from visavis.lab.finished import load_run, read_members
 from visavis.lab.framing import face_spec
 from visavis.lab.models import Network
 from visavis.lab.pixels import PixelStore
-from visavis.lab.recipe import Recipe
+from visavis.lab.recipe import Recipe, load_recipe
 from visavis.lab.runs import material
 from visavis.reading.card import Calibration, ModelCard, save_card
 
@@ -39,6 +39,10 @@ PARITY: Final = 1e-4
 
 _ALIGNED_DATA: Final = "CelebA-HQ (Karras et al., arXiv:1710.10196), a selection of CelebA (Liu et al., ICCV 2015)"
 _ALIGNED_TERMS: Final = "non-commercial research, as the training data; attributes are opinions of CelebA's annotators"
+#: What else holds of networks whose trunks came with weights under terms of their own.
+_TRUNK_TERMS: Final = {
+    "mobilefacenet": "its trunk is InsightFace's w600k_mbf, trained on WebFace600K, for non-commercial research as well"
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,15 +246,18 @@ def export_run(
         truth = labels[rows]
         half_loss = metrics.mean_average_precision(truth, exact) - metrics.mean_average_precision(truth, rounded)
     shape_file, shape_hash = "", ""
-    if "shape_calibration" in figures:
+    # A shape that validation gave no share stays at home, and so does what would have to be measured for it.
+    with_shape = figures.get("shape_share", 0) > 0
+    if with_shape:
         shape_file = f"{name}-shape.npz"
         with replacing(folder / shape_file) as temporary:
             temporary.write_bytes((run / "shape.npz").read_bytes())
         shape_hash = hashlib.sha256((folder / shape_file).read_bytes()).hexdigest()
+    backbones = _backbones_of(run)
     save_card(
         card,
         ModelCard(
-            name=f"{recipe.name} ({recipe.model.backbone}, {network.size} pixels)",
+            name=f"{recipe.name} ({' and '.join(backbones)}, {network.size} pixels)",
             file=model.name,
             sha256=hashlib.sha256(model.read_bytes()).hexdigest(),
             attributes=recipe.data.names,
@@ -259,14 +266,24 @@ def export_run(
             flip_average=recipe.flip_average,
             shape_file=shape_file,
             shape_sha256=shape_hash,
-            shape_calibration={key: Calibration(**row) for key, row in figures.get("shape_calibration", {}).items()},
+            shape_calibration={
+                key: Calibration(**row) for key, row in figures.get("shape_calibration", {}).items() if with_shape
+            },
             data=f"{_ALIGNED_DATA}, {len(stuff.rows('train')):,} pictures",
-            terms=_ALIGNED_TERMS,
+            terms="; ".join([_ALIGNED_TERMS, *(_TRUNK_TERMS[name] for name in backbones if name in _TRUNK_TERMS)]),
             metrics=_card_metrics(figures),
             origin=origin_of(run),
         ),
     )
     return Exported(card, model, difference, half_loss, loss)
+
+
+def _backbones_of(run: Path) -> tuple[str, ...]:
+    """The backbone of a run, or those of its members, each once."""
+    members = read_members(run)
+    if members:
+        return tuple(dict.fromkeys(name for folder in members.folders for name in _backbones_of(folder)))
+    return (load_recipe(run / "recipe.toml").model.backbone,)
 
 
 def _card_metrics(figures: Mapping[str, Any]) -> dict[str, Any]:
@@ -291,9 +308,10 @@ def _card_metrics(figures: Mapping[str, Any]) -> dict[str, Any]:
 
 def origin_of(run: Path) -> dict[str, Any]:
     """What a card tells of a run's provenance; that of each member by its name, where the run has some."""
-    members = member_folders(run)
+    members = read_members(run)
     if members:
-        return {"members": {folder.name: origin_of(folder) for folder in members}}
+        told: dict[str, Any] = {"members": {folder.name: origin_of(folder) for folder in members.folders}}
+        return told | ({"shares": list(members.shares)} if members.shares else {})
     path = run / "provenance.json"
     origin = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     return {key: origin[key] for key in ("visavis", "commit", "packages", "precision", "data", "seed") if key in origin}

@@ -82,6 +82,8 @@ def cut_network(network: Network) -> CutNetwork:
     digest = hashlib.sha256()
     for layer in stem:
         digest.update(f"{layer.__class__.__name__} {layer.name} {layer.output.shape}\n".encode())
+        if isinstance(layer, TorchTrunk):
+            digest.update(f"border {layer.border} of {layer.module}\n".encode())  # what no weight tells
         for tensor in _tensors(layer):
             digest.update(np.ascontiguousarray(tensor.detach().numpy()).tobytes())
     fast = _native(stem)

@@ -39,7 +39,8 @@ def heat_maps(network: Network, squares: NDArray[np.uint8], output: int) -> Floa
         ModelError: the network has no feature maps before its head.
     """
     if network.members:
-        return np.asarray(np.mean([heat_maps(one, squares, output) for one in network.members], axis=0), np.float32)
+        maps = [heat_maps(one, squares, output) for one in network.members]
+        return np.asarray(np.average(maps, axis=0, weights=network.shares), np.float32)
     stem, rest, border = _parts(network.model)
     pictures = network.normalise(torch.from_numpy(np.ascontiguousarray(squares)).float())
     with torch.no_grad():
@@ -63,7 +64,7 @@ def _parts(model: Any) -> tuple[Callable[[Tensor], Tensor], Callable[[Tensor], T
         head = keras.Model(trunk.output, model.output)
         return (
             lambda pictures: trunk.module.eval().maps(trunk.seen(pictures)).permute(0, 2, 3, 1),
-            lambda maps: head(maps.mean((1, 2)), training=False),
+            lambda maps: head(trunk.module.pool(maps.permute(0, 3, 1, 2)), training=False),
             trunk.border,
         )
     names = [layer.name for layer in model.layers]

@@ -19,21 +19,22 @@ from visavis.lab.recipe import dump_recipe, load_recipe
 __all__ = ["average_weights", "join_runs", "write_members"]
 
 
-def join_runs(folder: Path, runs: Sequence[Path], *, flip_average: bool = False) -> None:
+def join_runs(folder: Path, runs: Sequence[Path], *, shares: Sequence[float] = (), flip_average: bool = False) -> None:
     """Make a folder a run of several members.
 
     Args:
         folder: the new run folder; its name is the run's.
         runs: at least two run folders.
+        shares: how much each run counts, in any unit; alike where there are none.
         flip_average: also judge by the mirror image, for twice the time.
 
     Raises:
-        ConfigError: fewer than two runs, or they do not fit together.
+        ConfigError: fewer than two runs, or they do not fit together, or shares are not theirs.
         InputError, ModelError: a member is no run.
     """
     if len(runs) < 2:
         raise ConfigError("a mean needs at least two runs")
-    write_members(folder, runs, flip_average=flip_average)
+    write_members(folder, runs, shares=shares, flip_average=flip_average)
     try:
         recipe, _ = load_run(folder)
     except Exception:
@@ -43,10 +44,12 @@ def join_runs(folder: Path, runs: Sequence[Path], *, flip_average: bool = False)
         temporary.write_text(dump_recipe(recipe), encoding="utf-8")
 
 
-def write_members(folder: Path, runs: Sequence[Path], *, flip_average: bool) -> None:
+def write_members(folder: Path, runs: Sequence[Path], *, shares: Sequence[float] = (), flip_average: bool) -> None:
     """Write the file that makes a folder a run of several members, and check nothing."""
     listed = ", ".join(f'"{Path(os.path.relpath(run, folder)).as_posix()}"' for run in runs)
     text = f'name = "{folder.name}"\nmembers = [{listed}]\nflip_average = {"true" if flip_average else "false"}\n'
+    if shares:
+        text += f"shares = [{', '.join(map(str, shares))}]\n"
     with replacing(folder / MEMBERS) as temporary:
         temporary.write_text(text, encoding="utf-8")
 

@@ -32,7 +32,7 @@ import torch  # isort: skip
 
 from visavis.lab.efficientnet import FEATURES, STRIDE, EfficientNetLite0, load_weights  # isort: skip
 from visavis.lab.expression import expression_lite0  # isort: skip
-from visavis.lab.mobilefacenet import FACE_FEATURES, FACE_SIDE, MobileFaceNet, load_face_weights  # isort: skip
+from visavis.lab.mobilefacenet import FACE_FEATURES, LEAST_SIDE, MobileFaceNet, load_face_weights  # isort: skip
 
 __all__ = [
     "BACKBONES",
@@ -233,27 +233,30 @@ def mobilefacenet(
     weights: Path | None = None,
     frozen: bool = True,
     border: int = 19,
+    seen: int = 0,
 ) -> Network:
-    """A network for recognising people with a head for attributes: a teacher (see `mobilefacenet`).
+    """A network for recognising people with a head for attributes (see `lab.mobilefacenet`).
 
     Args:
-        resolution: side of the pictures in pixels; with the border, what is left must be 112.
+        resolution: side of the pictures in pixels.
         attributes: how many outputs.
         drop_out: share of features dropped before the last layer while training.
         weights: file of the asset `face-recognition`; None starts from random weights.
         frozen: only the head learns.
-        border: so many pixels at each side the network does not look at.
+        border: so many pixels at each side the network does not look at; it learnt from what 19 of 150 leave.
+        seen: side in pixels at which it sees the rest; 0 as it is.
 
     Raises:
-        ConfigError: another size is left between the borders.
+        ConfigError: too little is left between the borders, or seen of it.
         ModelError: the file holds another network.
     """
-    if resolution - 2 * border != FACE_SIDE:
+    least = min(resolution - 2 * border, seen or resolution)
+    if least < LEAST_SIDE:
         raise ConfigError(
-            f"mobilefacenet looks at {FACE_SIDE} pixels, not {resolution - 2 * border}; set model.resolution = 150 and "
-            "model.border = 19"
+            f"mobilefacenet must see at least {LEAST_SIDE} pixels, not {least}; set model.resolution = 150, "
+            "model.border = 19 and model.seen = 0"
         )
-    trunk = MobileFaceNet()
+    trunk = MobileFaceNet(side=seen)
     if weights is not None:
         load_face_weights(trunk, weights)
     inputs = keras.Input((resolution, resolution, 3), name="pictures")
@@ -263,7 +266,10 @@ def mobilefacenet(
     layer.trainable = not frozen
     x = keras.layers.Dropout(drop_out, name="drop_out")(keras.layers.BatchNormalization(name="norm")(layer(inputs)))
     outputs = keras.layers.Dense(attributes, activation="sigmoid", name="attributes")(x)
-    return Network(keras.Model(inputs, outputs, name="mobilefacenet_attributes"), resolution, _TF, ("mobilefacenet",))
+    # It learnt from pictures less 127.5, by 127.5: nearly as EfficientNet-Lite0, so both take the same numbers.
+    return Network(
+        keras.Model(inputs, outputs, name="mobilefacenet_attributes"), resolution, _LITE0, ("mobilefacenet",)
+    )
 
 
 #: Backbones with a builder of their own; any other name is looked up in `keras.applications`.
@@ -288,6 +294,7 @@ def build(
     sha256: str = "",
     frozen: bool = False,
     border: int = 0,
+    seen: int = 0,
 ) -> Network:
     """Build a network by the name of its backbone; options that a backbone has not are left out of its call.
 
@@ -316,8 +323,9 @@ def build(
     if backbone == "mobilefacenet":
         path = None if weights is None else _checked(Path(weights), sha256)
         return mobilefacenet(
-            resolution, attributes=attributes, drop_out=drop_out, weights=path, frozen=frozen, border=border
-        )
+            resolution, attributes=attributes, drop_out=drop_out, weights=path, frozen=frozen, border=border,
+            seen=seen,
+        )  # fmt: skip
     return keras_application(
         backbone, resolution, attributes=attributes, head=head, hidden=hidden, drop_out=drop_out, weights=weights,
         sha256=sha256, frozen=frozen,

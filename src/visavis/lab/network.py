@@ -74,6 +74,7 @@ class Network:
         normalise: its pre-processing.
         trunk: names of the layers that came with weights; what `fine-tuning` unfreezes.
         members: the networks of which this one is the mean; none for a network of its own.
+        shares: how much each member counts; they sum to 1.
     """
 
     model: Any
@@ -81,13 +82,14 @@ class Network:
     normalise: Normalisation
     trunk: tuple[str, ...]
     members: tuple[Network, ...] = ()
+    shares: tuple[float, ...] = ()
 
 
 class TorchTrunk(keras.layers.TorchModuleWrapper):
     """A torch network inside a Keras model: (N, H, W, 3) -> (N, features), or its last maps (N, h, w, features).
 
     Args:
-        module: from (N, 3, H, W), with a method `maps` for what comes before its own pooling.
+        module: from (N, 3, H, W), with methods `maps` for what comes before its own pooling, and `pool` for that.
         features: width of what it gives.
         name: of the layer.
         maps: how often the maps are smaller than the picture; 0 pools them.
@@ -128,15 +130,16 @@ class TorchTrunk(keras.layers.TorchModuleWrapper):
 
 
 class Logits(keras.layers.Layer):
-    """What a layer computes before its sigmoid; the weights are that layer's own."""
+    """What a layer computes before its sigmoid, times a share; the weights are that layer's own."""
 
-    def __init__(self, dense: Any, *, name: str) -> None:
+    def __init__(self, dense: Any, *, name: str, share: float = 1.0) -> None:
         super().__init__(name=name)
         self.dense = dense
+        self.share = share
 
     def call(self, inputs: torch.Tensor) -> Any:
         """(N, features) -> (N, A)."""
-        return keras.ops.matmul(inputs, self.dense.kernel) + self.dense.bias
+        return keras.ops.matmul(inputs, self.dense.kernel * self.share) + self.dense.bias * self.share
 
 
 def count_parameters(model: Any) -> tuple[int, int]:

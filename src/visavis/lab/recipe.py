@@ -87,6 +87,7 @@ class ModelRecipe:
         drop_path: stochastic depth at the last block (EfficientNet-Lite0).
         frozen: only the head learns; what the trunk gives is then computed once, where nothing is augmented.
         border: so many pixels at each side EfficientNet-Lite0 does not look at, which makes it quicker and closer.
+        seen: side in pixels at which MobileFaceNet sees what is between the borders; 0 as it is.
     """
 
     backbone: str = "efficientnet_lite0"
@@ -99,6 +100,7 @@ class ModelRecipe:
     drop_path: float = 0.1
     frozen: bool = False
     border: int = 0
+    seen: int = 0
 
     def __post_init__(self) -> None:
         _one_of("model.head", self.head, ("gap", "flatten"))
@@ -106,6 +108,7 @@ class ModelRecipe:
         _between("model.drop_out", self.drop_out, 0, 0.95)
         _between("model.drop_path", self.drop_path, 0, 0.95)
         _between("model.border", self.border, 0, 512)
+        _between("model.seen", self.seen, 0, 1024)
 
 
 @dataclass(frozen=True, slots=True)

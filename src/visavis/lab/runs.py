@@ -148,6 +148,7 @@ def network_of(recipe: Recipe, *, assets: AssetStore | None = None, pretrained: 
         sha256=settings.sha256,
         frozen=settings.frozen,
         border=settings.border,
+        seen=settings.seen,
     )
     if run_folder is not None:
         _start_from(network, run_folder)

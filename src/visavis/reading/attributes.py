@@ -13,6 +13,7 @@ import numpy as np
 
 from visavis.errors import ModelError
 from visavis.faces.crop import crop_face, to_input
+from visavis.faces.session import open_session
 from visavis.reading.card import Calibration, ModelCard, load_card
 from visavis.reading.shape import ShapeReading, load_shape, shape_features
 from visavis.types import Face, Float32, Image
@@ -80,22 +81,10 @@ class AttributeReader:
         Raises:
             ModelError: card or model is missing, damaged, or they do not belong together.
         """
-        import onnxruntime
-
         path = card_path or DEFAULT_CARD
         card = load_card(path)
         model = card.verified(path.parent)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        # The arena would keep more memory than a network of this size needs.
-        options.enable_cpu_mem_arena = False
-        options.enable_mem_pattern = False
-        # Spinning threads would take the cores from the landmarker between two faces.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        try:
-            session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # ONNX Runtime raises classes of its own native module
-            raise ModelError(f"{card.file} cannot be opened by ONNX Runtime ({error}); export it again") from error
+        session = open_session(model, name="attribute", threads=threads)
         _give_memory_back()
         taken, given = session.get_inputs()[0].shape, session.get_outputs()[0].shape
         if list(taken[1:]) != [card.crop.size, card.crop.size, 3] or given[-1] != len(card.attributes):
