@@ -261,6 +261,11 @@ def test_a_height_is_given_before_rigging(assets: AssetStore) -> None:
 @pytest.mark.shared
 def test_a_profile_and_a_drawing_are_refused_with_the_reason(assets: AssetStore, shared: Path) -> None:
     gallery = Gallery(assets, folder=shared / "none", shared=shared)
-    for name in ("allegorical-portrait-of-dante", "isabella-d-este-drawing-profile"):
+    for name in (
+        "allegorical-portrait-of-dante",
+        "isabella-d-este-drawing-profile",
+        "cosimo-de-medici-the-elder-profile",
+        "age-of-innocence",
+    ):
         with pytest.raises((RigError, NoFaceError), match=r"profile|seen from the front"):
             open_portrait(name, assets=assets, gallery=gallery)

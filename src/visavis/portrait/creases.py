@@ -45,9 +45,9 @@ def _sided(side: str) -> tuple[_Fold, ...]:
     upper, narrow, dimple = f"mouthUpperUp{side}", f"eyeSquint{side}", f"mouthDimple{side}"
     return (
         _Fold(  # nasolabial fold
-            pick((102, 129, 203, 206, 216), (331, 358, 423, 426, 436)),
-            {smile: 0.75, squint: 0.25, sneer: 0.6, upper: 0.4, f"mouthFrown{side}": 0.45},
-            0.21,
+            pick((102, 129, 203, 206, 216, 212, 202), (331, 358, 423, 426, 436, 432, 422)),
+            {smile: 0.75, squint: 0.25, sneer: 0.8, upper: 0.5, f"mouthFrown{side}": 0.6},
+            0.16,
             0.019,
             turn,
         ),

@@ -39,7 +39,7 @@ _SHARPEST: Final = 1.0
 #: Texture energy, in squared grey levels, of a face whose own edges are as crisp as new ones: Mona Lisa's has 980, with
 #: all its cracks, and a smooth Gainsborough or Reynolds a tenth. Edges are drawn wider by at most so much.
 _CRISP: Final = 1000.0
-_SOFTEST: Final = 1.8
+_SOFTEST: Final = 2.1
 #: Fractions of a pixel at which the loss is measured, with their weights: those beyond one half mirror those before.
 _FRACTIONS: Final = ((0.0, 1.0), (0.25, 2.0), (0.5, 1.0))
 
@@ -116,7 +116,7 @@ def edge_softness(painting: Image, points: NDArray[np.float64]) -> float:
     crisp ones would lie on it like cut paper.
     """
     energy = texture_energy(*_face_of(painting, points))
-    return float(np.clip((_CRISP / max(energy, 1e-9)) ** 0.25, 1, _SOFTEST))
+    return float(np.clip((_CRISP / max(energy, 1e-9)) ** 0.33, 1, _SOFTEST))
 
 
 def _face_of(painting: Image, points: NDArray[np.float64]) -> tuple[Image, NDArray[np.bool_]]:

@@ -63,7 +63,7 @@ _TURN_BORDER: Final = 0.3
 MIN_FACE_WIDTH: Final = 60
 #: Steepest head turn that can be rigged, in degrees from the front as the landmarks measure it; of a true profile
 #: they see one half and guess the other.
-_MAX_YAW: Final = 72.0
+_MAX_YAW: Final = 56.0
 
 _SKULL_MOTIONS: Final = tuple(range(len(BLENDSHAPES), MOTIONS))
 
