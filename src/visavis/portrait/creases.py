@@ -46,7 +46,7 @@ def _sided(side: str) -> tuple[_Fold, ...]:
     return (
         _Fold(  # nasolabial fold
             pick((102, 129, 203, 206, 216, 212, 202), (331, 358, 423, 426, 436, 432, 422)),
-            {smile: 0.75, squint: 0.25, sneer: 0.8, upper: 0.5, f"mouthFrown{side}": 0.6},
+            {smile: 0.57, squint: 0.25, sneer: 0.8, upper: 0.5, f"mouthFrown{side}": 0.6},
             0.16,
             0.019,
             turn,

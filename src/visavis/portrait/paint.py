@@ -116,7 +116,7 @@ def edge_softness(painting: Image, points: NDArray[np.float64]) -> float:
     crisp ones would lie on it like cut paper.
     """
     energy = texture_energy(*_face_of(painting, points))
-    return float(np.clip((_CRISP / max(energy, 1e-9)) ** 0.33, 1, _SOFTEST))
+    return float(np.clip((_CRISP / max(energy, 1e-9)) ** (1 / 3), 1, _SOFTEST))
 
 
 def _face_of(painting: Image, points: NDArray[np.float64]) -> tuple[Image, NDArray[np.bool_]]:
