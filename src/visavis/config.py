@@ -101,7 +101,7 @@ class SmoothingConfig:
     ] = 1.5
     still_odds: Annotated[
         float, Field(ge=1, le=100, description="The same while the face holds still, where only noise speaks.")
-    ] = 3.0
+    ] = 2.25
     switch_evidence: Annotated[
         float, Field(ge=0, le=10, description="Log-odds beyond that, times seconds, until it takes the place.")
     ] = 0.125

@@ -113,7 +113,7 @@ class SteadyEmotion:
         *,
         time_constant_s: float = 0.15,
         hold_odds: float = 1.5,
-        still_odds: float = 3.0,
+        still_odds: float = 2.25,
         switch_evidence: float = 0.125,
         min_dwell_s: float = 0.3,
         neutral_odds: float = 1.0,
