@@ -3,8 +3,8 @@
     python tools/fit_basis.py --shared ../shared --out src/visavis/portrait/basis.npz
 
 1. MediaPipe's canonical face (468 points, read out of `face_landmarker.task`) is carried onto ICT-FaceKit's neutral
-   head: a thin-plate spline through the 68 iBUG points that both have, then the nearest point of the same part of the
-   skin.
+   head: a thin-plate spline through the 68 iBUG points that both have (along the lips: the places at the same share of
+   their length), then the nearest point of the same part of the skin.
 2. ICT's expression shapes are read there and brought back to the canonical frame: smooth, complete, of one even hand.
 3. Faces in videos are measured: landmarks freed of pose, the clip's own mean taken away, and regressed (ridge) on the
    blendshape scores over all clips at once. Cosine and ratio of the two are printed, and kept beside the shapes.
@@ -34,7 +34,19 @@ from visavis.assets import AssetStore
 from visavis.faces import Landmarker
 from visavis.files import replacing
 from visavis.portrait.pose import similarity
-from visavis.portrait.topology import EYES, IBUG_68, IRISES, LIP_LOWER, LIP_UPPER, MESH_POINTS, RIGID
+from visavis.portrait.topology import (
+    EYES,
+    IBUG_68,
+    IRISES,
+    LIP_INNER_LOWER,
+    LIP_INNER_UPPER,
+    LIP_LOWER,
+    LIP_OUTER_LOWER,
+    LIP_OUTER_UPPER,
+    LIP_UPPER,
+    MESH_POINTS,
+    RIGID,
+)
 from visavis.sources import open_source
 from visavis.types import BLENDSHAPES
 
@@ -58,6 +70,13 @@ _GAINS: Final = {
     "mouthPucker": 1.25,
     "mouthSmile": 1.2,
 }
+#: The edges of the lips on the mesh, and the iBUG points along them.
+_LIPS: Final = (
+    (LIP_OUTER_UPPER, range(48, 55)),
+    (LIP_OUTER_LOWER, (48, *range(59, 53, -1))),
+    (LIP_INNER_UPPER, range(60, 65)),
+    (LIP_INNER_LOWER, (60, 67, 66, 65, 64)),
+)
 #: The share of a clip's frames, those with the least expression, whose median face is taken for the face at rest.
 _RESTING: Final = 0.1
 
@@ -108,6 +127,20 @@ def ict_shape(name: str, shapes: dict[str, Array]) -> Array:
     return shapes[f"{name}_L"] + shapes[f"{name}_R"]
 
 
+def marked_places(canonical: Array, marks: Array) -> Array:
+    """Where ICT's 68 marks lie on the canonical face, (68, 3).
+
+    Marks between the corners of the mouth have no points of the mesh: each lies at the same share of the way from
+    corner to corner. At the nearest points instead, an open mouth would be a wedge.
+    """
+    places = canonical[list(IBUG_68)]
+    for line, own in _LIPS:
+        share, along = marks[list(own), 0], canonical[list(line), 0]
+        share, along = ((x - x[0]) / (x[-1] - x[0]) for x in (share, along))
+        places[list(own)] = np.stack([np.interp(share, along, values) for values in canonical[list(line)].T], axis=1)
+    return places
+
+
 def carry(canonical: Array, ict: Path, indices: Path) -> Array:
     """ICT's shapes on the canonical mesh, (52, 468, 3) in the canonical frame."""
     stored = np.load(ict)
@@ -116,7 +149,8 @@ def carry(canonical: Array, ict: Path, indices: Path) -> Array:
     shapes = {str(name): delta for name, delta in zip(stored["names"], deltas, strict=True)}
     marks = skin[json.loads(indices.read_text())["idx_to_landmark_verts"]]
 
-    onto = RBFInterpolator(canonical[list(IBUG_68)], marks, kernel="thin_plate_spline", smoothing=0.01)
+    places = marked_places(canonical, marks)
+    onto = RBFInterpolator(places, marks, kernel="thin_plate_spline", smoothing=0.01)
     placed = onto(canonical)
     # The two lips, and the two lids, lie close together and move apart: each point looks on its own side only.
     sides = [
@@ -143,7 +177,7 @@ def carry(canonical: Array, ict: Path, indices: Path) -> Array:
         nearness = 1 / (distance + 0.05) ** 2
         weights[point, members[nearest]] = nearness / nearness.sum()
 
-    rotation, scale, _ = similarity(marks, canonical[list(IBUG_68)])
+    rotation, scale, _ = similarity(marks, places)
     carried = [(weights @ ict_shape(name, shapes)) @ rotation.T * scale for name in BLENDSHAPES]
     gains = [_GAINS.get(name.removesuffix("Left").removesuffix("Right"), 1.0) for name in BLENDSHAPES]
     return np.stack([shape * gain for shape, gain in zip(carried, gains, strict=True)])

@@ -45,6 +45,10 @@ _TONGUE_MM: Final = 13.0
 _UPPER_SHADOW: Final = (0.3, 2.2)
 _LOWER_SHADOW: Final = (0.35, 1.5)
 
+#: How much of a lip's soft edge lies beyond the line between the lips. More would show the other lip's paint beyond the
+#: painted line as a second outline; less would let the cavity shine through a closed mouth.
+_BEYOND: Final = 0.7
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Palette:
@@ -139,8 +143,8 @@ def lip_masks(
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Coverage and shadow of the upper and of the lower layer over `grid.box`, (h, w, 2) uint8 each.
 
-    They overlap by the thickness of the painted line, so that a closed mouth shows no gap and a parted one keeps the
-    line's dark on both lips. Beyond the corners, where both layers move alike, the line is drawn out straight. What
+    They overlap by about the thickness of the painted line, so that a closed mouth shows no gap and a parted one keeps
+    the line's dark on both lips. Beyond the corners, where both layers move alike, the line is drawn out straight. What
     lies behind a lip is the darker the nearer it is: light falls into a mouth between the lips, mostly from above.
 
     Args:
@@ -158,10 +162,11 @@ def lip_masks(
     line_along = (line - line[0]) @ axis
     line_below = (line - line[0]) @ np.array([-axis[1], axis[0]])
     depth = below - np.interp(along, line_along, line_below)
-    overlap, soft = max(0.010 * width, 0.8), max(0.035 * width, 1.5) * softness
+    soft = max(0.035 * width, 1.5) * softness
+    reach = max(0.004 * width, 0.4) + _BEYOND * soft
     upper, lower = (
         np.stack(
-            [np.clip((overlap + soft - away) / soft, 0, 1), darkest * np.exp(-np.maximum(away, 0) / (length * mm))],
+            [np.clip((reach - away) / soft, 0, 1), darkest * np.exp(-np.maximum(away, 0) / (length * mm))],
             axis=2,
         )
         for away, darkest, length in ((depth, *_UPPER_SHADOW), (-depth, *_LOWER_SHADOW))

@@ -1,0 +1,46 @@
+"""The basis moves the mesh as measured faces move."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from visavis.portrait.basis import load_basis
+from visavis.portrait.presets import emotion_presets
+from visavis.portrait.topology import LIP_INNER_LOWER, LIP_INNER_UPPER, LIP_OUTER_LOWER
+from visavis.types import BLENDSHAPE_INDEX, BLENDSHAPES, Expression, Float32
+
+
+def _openings(weights: Float32) -> Float32:
+    """How far the lips are apart at each of the inner lips' points, as a share of the widest."""
+    basis = load_basis()
+    face = basis.neutral + np.tensordot(weights, basis.deltas, 1)
+    apart = face[list(LIP_INNER_UPPER), 1] - face[list(LIP_INNER_LOWER), 1]
+    return np.asarray(apart / apart.max(), np.float32)
+
+
+@pytest.mark.parametrize("what", ["jawOpen", "surprise", "anger", "fear", "joy"])
+def test_an_open_mouth_is_round_as_in_measured_faces(what: str) -> None:
+    """Faces in videos are .80 to .85 as open at a quarter of the mouth's width as in its middle; a wedge is .5."""
+    expression = emotion_presets()[what] if what in emotion_presets() else Expression.from_mapping({what: 0.6})
+    openings = _openings(expression.weights)
+    middle = len(openings) // 2
+    for quarter in (3, len(openings) - 4):
+        assert 0.76 <= openings[quarter] <= 0.9
+    assert openings[middle] == pytest.approx(1, abs=0.02)
+
+
+def test_a_lip_stays_as_thick_as_it_was() -> None:
+    """Measured lips of open mouths are at least as thick as at rest, from a quarter of their length inwards."""
+    basis = load_basis()
+    inner, outer = (np.array(line)[3:-3] for line in (LIP_INNER_LOWER, LIP_OUTER_LOWER))
+    face = basis.neutral + 0.6 * basis.deltas[BLENDSHAPE_INDEX["jawOpen"]]
+    rest, opened = (np.linalg.norm(points[inner, :2] - points[outer, :2], axis=1) for points in (basis.neutral, face))
+    assert (opened > 0.93 * rest).all()
+    assert (opened < 1.15 * rest).all()
+
+
+def test_it_holds_the_blendshapes_in_order() -> None:
+    basis = load_basis()
+    assert basis.deltas.shape == (len(BLENDSHAPES), 478, 3)
+    assert not basis.deltas[0].any()
