@@ -101,11 +101,11 @@ class SmoothingConfig:
     ] = 1.5
     still_odds: Annotated[
         float, Field(ge=1, le=100, description="The same while the face holds still, where only noise speaks.")
-    ] = 2.25
+    ] = 2.0
     switch_evidence: Annotated[
         float, Field(ge=0, le=10, description="Log-odds beyond that, times seconds, until it takes the place.")
     ] = 0.125
-    min_dwell_s: Annotated[float, Field(ge=0, le=30, description="Shortest time that an emotion is held.")] = 0.3
+    min_dwell_s: Annotated[float, Field(ge=0, le=30, description="Shortest time that an emotion is held.")] = 0.2
     neutral_odds: Annotated[
         float, Field(gt=0, le=100, description="So many times likelier is `neutral` than the reader takes it to be.")
     ] = 1.0

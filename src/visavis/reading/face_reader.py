@@ -43,9 +43,9 @@ class Smoothing:
     beta: float = 1.5
     emotion_time_s: float = 0.15
     hold_odds: float = 1.5
-    still_odds: float = 2.25
+    still_odds: float = 2.0
     switch_evidence: float = 0.125
-    min_dwell_s: float = 0.3
+    min_dwell_s: float = 0.2
     neutral_odds: float = 1.0
     learn_rest: bool = True
 

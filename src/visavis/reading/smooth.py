@@ -113,9 +113,9 @@ class SteadyEmotion:
         *,
         time_constant_s: float = 0.15,
         hold_odds: float = 1.5,
-        still_odds: float = 2.25,
+        still_odds: float = 2.0,
         switch_evidence: float = 0.125,
-        min_dwell_s: float = 0.3,
+        min_dwell_s: float = 0.2,
         neutral_odds: float = 1.0,
     ) -> None:
         times = (time_constant_s, switch_evidence, min_dwell_s)
