@@ -11,7 +11,15 @@ from visavis.portrait.fields import Grid, invert
 from visavis.portrait.gallery import OpenPortrait
 from visavis.portrait.presets import emotion_preset
 from visavis.portrait.render import MeshRenderer
-from visavis.portrait.warp import bands_of, moving_nodes, moving_part, node_sources, pixel_sources
+from visavis.portrait.rig import motion_weights
+from visavis.portrait.warp import (
+    bands_of,
+    moving_nodes,
+    moving_part,
+    node_sources,
+    pixel_sources,
+    with_neighbours,
+)
 from visavis.types import Expression
 
 STEPS = (1, 2, 3, 4, 5, 8)
@@ -109,3 +117,31 @@ def test_threads_draw_the_same_as_none(madonna: OpenPortrait) -> None:
     finally:
         cv2.setNumThreads(threads)
     np.testing.assert_array_equal(together, alone)
+
+
+def test_a_part_that_is_drawn_together_knows_what_it_draws_in() -> None:
+    grid = Grid(100, 200, 4, 60, 50)
+    inner = grid.crop(slice(15, 36), slice(17, 44))
+    across = np.linspace(-1, 1, grid.columns, dtype=np.float32)
+    motion = np.zeros((grid.rows, grid.columns, 2), np.float32)
+    motion[:, :, 0] = -70 * across * np.exp(-4 * across**2)
+    rows, columns = grid.part(inner.box)
+    true = invert(motion, grid.step)[rows, columns]
+    reach, within = with_neighbours(motion, grid, inner)
+    known = invert(motion[reach], grid.step)[within]
+    np.testing.assert_allclose(known, true, atol=0.02)
+    alone = invert(motion[rows, columns], grid.step)
+    assert np.abs(alone - true).max() > 1
+
+
+def test_the_border_of_the_mouth_shows_no_seam(madonna: OpenPortrait, renderer: MeshRenderer) -> None:
+    rig = madonna.rig
+    drawn = Expression.from_mapping({"mouthPucker": 1.0})
+    motion = np.tensordot(motion_weights(drawn), rig.fields, axes=1)
+    # The skin by itself, without a mouth cut into it, beside what is rendered.
+    places = pixel_sources(node_sources(invert(motion, rig.grid.step), rig.grid, (0, 0)), rig.grid, rig.mouth.grid.box)
+    skin = cv2.remap(madonna.image, places, None, cv2.INTER_LINEAR).astype(int)
+    x0, y0, x1, y1 = rig.mouth.grid.box
+    mouth = renderer.render(drawn)[y0:y1, x0:x1].astype(int)
+    for side in (np.s_[:, :3], np.s_[:, -3:], np.s_[:3], np.s_[-3:]):
+        assert np.abs(mouth[side] - skin[side]).mean() < 2.5

@@ -163,7 +163,9 @@ def lip_masks(
     line_below = (line - line[0]) @ np.array([-axis[1], axis[0]])
     depth = below - np.interp(along, line_along, line_below)
     soft = max(0.035 * width, 1.5) * softness
-    reach = max(0.004 * width, 0.4) + _BEYOND * soft
+    # Beyond the corners nothing lies between the layers: there they cover each other's edge, or a hairline would show.
+    outside = np.clip(np.maximum(-along, along - line_along[-1]) / (2 * soft), 0, 1)
+    reach = max(0.004 * width, 0.4) + (_BEYOND + (1.1 - _BEYOND) * outside) * soft
     upper, lower = (
         np.stack(
             [np.clip((reach - away) / soft, 0, 1), darkest * np.exp(-np.maximum(away, 0) / (length * mm))],

@@ -19,7 +19,16 @@ from visavis.portrait.fields import Grid, invert
 from visavis.portrait.lids import lid_positions, paint_eye
 from visavis.portrait.paint import Pixels, moved_paint, prepared
 from visavis.portrait.rig import Rig, motion_weights
-from visavis.portrait.warp import Box, bands_of, magnified, moving_nodes, moving_part, node_sources, pixel_sources
+from visavis.portrait.warp import (
+    Box,
+    bands_of,
+    magnified,
+    moving_nodes,
+    moving_part,
+    node_sources,
+    pixel_sources,
+    with_neighbours,
+)
 from visavis.types import Expression, Float32, Image
 
 __all__ = ["MeshRenderer", "PortraitRenderer"]
@@ -76,7 +85,7 @@ class MeshRenderer:
         if face is not None:
             begun += self._begin(picture, lit, sources, rig.grid, bands_of(face, rig.grid, moves))
         eyes = self._paint_eyes(lit, displacement, sources, weights, expression.gaze)
-        mouth = self._paint_mouth(lit, weights)
+        mouth = self._paint_mouth(lit, displacement, weights)
         for part in begun:
             part.result()
         for (x0, y0, x1, y1), eye, share in eyes:
@@ -194,7 +203,7 @@ class MeshRenderer:
             painted.append((box, paint, min(motion_px, 1.0)))
         return painted
 
-    def _paint_mouth(self, lit: Pixels, weights: Float32) -> Image:
+    def _paint_mouth(self, lit: Pixels, displacement: Float32, weights: Float32) -> Image:
         """The mouth over its grid's box: the cavity, the upper teeth before it, then the lower lip, then the upper."""
         import cv2
 
@@ -203,8 +212,11 @@ class MeshRenderer:
         *teeth, alpha = cv2.split(_shifted(mouth.upper_teeth, weights @ mouth.skull))
         paint = _over(_shifted(mouth.cavity, weights @ mouth.jaw), cv2.merge(teeth), alpha)
         lips = []
+        reach, within = with_neighbours(displacement, self.rig.grid, mouth.grid)
+        motion = displacement[reach].copy()
         for fields, mask in ((mouth.lower, mouth.lower_mask), (mouth.upper, mouth.upper_mask)):
-            back = invert(_combined(fields, weights), mouth.grid.step)
+            motion[within] = _combined(fields, weights)
+            back = invert(motion, mouth.grid.step)[within]
             places = pixel_sources(node_sources(back, mouth.grid, corner), mouth.grid, mouth.grid.box)
             alpha, shadow = cv2.split(
                 cv2.remap(mask, cv2.subtract(places, origin), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)

@@ -15,10 +15,14 @@ from numpy.typing import NDArray
 from visavis.portrait.fields import Grid
 from visavis.types import Float32
 
-__all__ = ["Box", "bands_of", "magnified", "moving_nodes", "moving_part", "node_sources", "pixel_sources"]
+__all__ = [
+    "Box", "bands_of", "magnified", "moving_nodes", "moving_part", "node_sources", "pixel_sources", "with_neighbours",
+]  # fmt: skip
 
 #: `x0, y0, x1, y1` in pixels of the painting.
 Box: TypeAlias = tuple[int, int, int, int]
+#: Rows and columns of nodes.
+Nodes: TypeAlias = tuple[slice, slice]
 
 #: Paint that moves by less than this, in pixels, is left where it is.
 _LEAST_MOTION_PX: Final = 0.04
@@ -33,10 +37,32 @@ def moving_nodes(displacement: Float32) -> NDArray[np.bool_]:
     return np.asarray(far[:, :, 0] | far[:, :, 1])
 
 
-def moving_part(moves: NDArray[np.bool_]) -> tuple[slice, slice] | None:
+def moving_part(moves: NDArray[np.bool_]) -> Nodes | None:
     """Rows and columns of the nodes that move, or None."""
     rows, columns = _extent(moves.any(axis=1)), _extent(moves.any(axis=0))
     return None if rows is None or columns is None else (rows, columns)
+
+
+def with_neighbours(displacement: Float32, grid: Grid, inner: Grid) -> tuple[Nodes, Nodes]:
+    """The nodes of a part of a grid with those around it that its paint may come from, and its own among them.
+
+    What is drawn together draws in paint from beyond its border, whose place its own nodes do not tell.
+
+    Args:
+        displacement: (rows, columns, 2) float32 in pixels, of the whole grid.
+        grid: the whole grid.
+        inner: the part of it.
+    """
+    rows, columns = grid.part(inner.box)
+    part = displacement[rows, columns]
+    border = (part[0], part[-1], part[:, 0], part[:, -1])
+    # Two more, since an inverse is smoothed over five nodes.
+    above, below, left, right = (int(np.ceil(np.abs(side).max() / grid.step)) + 2 for side in border)
+    row, column = max(rows.start - above, 0), max(columns.start - left, 0)
+    return (
+        (slice(row, min(rows.stop + below, grid.rows)), slice(column, min(columns.stop + right, grid.columns))),
+        (slice(rows.start - row, rows.stop - row), slice(columns.start - column, columns.stop - column)),
+    )
 
 
 def bands_of(box: Box, grid: Grid, moves: NDArray[np.bool_]) -> Iterator[Box]:
