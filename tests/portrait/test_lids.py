@@ -12,7 +12,7 @@ from visavis.portrait.eyes import CLOSED, still_where_hidden, stretched
 from visavis.portrait.gallery import OpenPortrait
 from visavis.portrait.lids import lid_positions
 from visavis.portrait.render import MeshRenderer
-from visavis.portrait.rig import motion_weights
+from visavis.portrait.rig import make_rig, motion_weights
 from visavis.types import Expression, Image
 
 BLINK = Expression.from_mapping({"eyeBlinkLeft": 1.0, "eyeBlinkRight": 1.0})
@@ -64,6 +64,20 @@ def test_a_closed_lid_is_smooth_along_the_eye_and_ends_in_a_dark_line(
     darkest = rows[closed.argmin(axis=0)]
     assert np.median(np.abs(darkest - edge)) < 0.12 * eye.width
     assert np.median(closed.min(axis=0)) < 0.6 * np.median(lid)
+
+
+def test_a_closed_lid_catches_the_light_of_the_cheek_where_shadow_lies_above_the_eye(madonna: OpenPortrait) -> None:
+    shaded = madonna.image.copy()
+    for eye in madonna.rig.eyes:
+        x0, y0, x1, _ = eye.box
+        shaded[y0 : int(eye.origin[1] + eye.upper.min()), x0:x1] //= 4
+    dark = make_rig(shaded, madonna.face)
+    for lit, shade in zip(madonna.rig.eyes, dark.eyes, strict=True):
+        x, y = (shade.origin + 0.5 * shade.width * shade.axis - shade.box[:2]).astype(int)
+        y += int(shade.upper.min())
+        bulge = np.s_[y - 2 : y + 3, x - 3 : x + 4]
+        cheek = shaded[shade.box[1] : shade.box[3], shade.box[0] : shade.box[2]][-6:, x - 3 : x + 4].mean()
+        assert 0.45 * cheek < shade.lid[bulge].mean() <= lit.lid[bulge].mean() + 1
 
 
 def test_a_lid_rolls_and_does_not_jump(madonna: OpenPortrait, renderer: MeshRenderer) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.portrait.basis import Basis
+from visavis.portrait.fields import smooth_step
 from visavis.portrait.topology import BROWS, EYES, IRISES
 from visavis.types import BLENDSHAPE_INDEX, BLENDSHAPES, Float32, Image
 
@@ -32,6 +33,8 @@ _RESTING_APERTURE: Final = 0.30
 #: How much further a wide eye opens where the painted lids are lowered, for each share of the aperture that they hide,
 #: and how far it looks up from there, in units of full gaze.
 _LIFT: Final = 2.2
+#: How far a closed lid takes on the light of the cheek where it is darker.
+_LID_LIGHT: Final = 0.6
 #: An eye of which less is seen than this share of the other one is turned away.
 _SEEN: Final = 0.53
 #: How far the iris turns at full gaze, in eye widths: to the side, and up or down.
@@ -289,8 +292,8 @@ def _paint_lid(
 ) -> Image:
     """The closed upper lid over `box`; `frame` is (origin, axis, down), `curves` are (upper, lower, above) at `u`.
 
-    Stretched over the eye, the few strokes above a painted eye become streaks. A lid is smooth along the eye, and as
-    rough as the paint of the cheek below.
+    Stretched over the eye, the few strokes above a painted eye become streaks, and the dark of its fold a smudge. A lid
+    is smooth along the eye, catches light where it bulges, as the cheek does, and is as rough as the cheek's paint.
     """
     import cv2
 
@@ -312,6 +315,10 @@ def _paint_lid(
     skin = paint(stretched(across.astype(np.float32), edge, rest, end).astype(np.float64))
     skin = cv2.GaussianBlur(skin, (0, 0), sigmaX=0.13 * width, sigmaY=0.045 * width, borderType=cv2.BORDER_REPLICATE)
     cheek = paint(np.broadcast_to(across + 0.55 * width, (len(across), len(along))))
+    lit = cv2.GaussianBlur(cheek, (0, 0), sigmaX=0.13 * width, sigmaY=0.09 * width, borderType=cv2.BORDER_REPLICATE)
+    bulge = smooth_step((across - end) / np.maximum(edge - end, 1e-3))
+    bulge *= smooth_step(np.minimum(along, width - along) / (0.3 * width))
+    skin += _LID_LIGHT * bulge[:, :, None] * np.maximum(lit - skin, 0)
     skin += cheek - cv2.GaussianBlur(cheek, (0, 0), 0.04 * width, borderType=cv2.BORDER_REPLICATE)
 
     x0, y0, x1, y1 = box

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from visavis.files import replacing
 from visavis.portrait.cutmesh import CutMesh, grid_mesh
 from visavis.portrait.eyes import Eye
-from visavis.portrait.fields import Grid
+from visavis.portrait.fields import Grid, smooth_step
 from visavis.portrait.lids import lid_positions
 from visavis.portrait.rig import MOTIONS, Rig, motion_weights
 from visavis.types import BLENDSHAPES, Expression, Float32
@@ -318,8 +318,7 @@ def _lid_moves(eye: Eye, places: Array) -> tuple[Float32, Float32]:
     upper, lower, above, below = curves.T
     is_upper = v < (upper + lower) / 2
     span = np.where(is_upper, upper - above, lower - below)
-    t = np.clip((v - np.where(is_upper, above, below)) / np.where(np.abs(span) < 1e-3, 1e-3, span), 0, 1)
-    share = t * t * (3 - 2 * t)
+    share = smooth_step((v - np.where(is_upper, above, below)) / np.where(np.abs(span) < 1e-3, 1e-3, span))
     at = eye.curve_position((places - eye.origin).astype(np.float32) @ eye.axis)
     samples = np.arange(len(eye.upper))
     moves = np.zeros((len(places), MOTIONS, 2), np.float32)
