@@ -81,10 +81,10 @@ export class Portrait {
   }
 }
 
-/** A grid of nodes over a box of the painting, and the displacements on it. */
+/** A grid of nodes over a box of the painting, and the displacements on it; it may be a part of another, solved before. */
 class Mesh {
-  constructor(gl, programs, grid, { data, shape }, stack) {
-    Object.assign(this, { programs, grid, stack, nodes: [grid.columns, grid.rows] });
+  constructor(gl, programs, grid, { data, shape }, stack, whole = null) {
+    Object.assign(this, { programs, grid, stack, whole, nodes: [grid.columns, grid.rows] });
     this.fields = new Texture(gl, "rg16i", grid.columns, grid.rows, { data, layers: shape[0] * stack });
     const format = programs.packed ? "rgba8" : "rg32f";
     this.targets = [0, 1].map(() => new Texture(gl, format, grid.columns, grid.rows * stack));
@@ -95,11 +95,14 @@ class Mesh {
 
   /** Add up the fields and find where each node's paint comes from. */
   solve({ motions, strengths, count }, reach) {
-    const { programs, nodes, stack, fields, grid, targets: [one, two] } = this;
+    const { programs, nodes, stack, fields, grid, whole, targets: [one, two] } = this;
     one.bind();
     programs.sum.run({ fields, nodes, stack, motions, strengths, count, reach });
     two.bind();
-    programs.invert.run({ field: one, nodes, spacing: grid.step, reach });
+    const part = whole
+      ? { isPart: 1, whole: whole.targets[0], corner: [grid.x0 - whole.grid.x0, grid.y0 - whole.grid.y0].map((way) => way / grid.step) }
+      : { isPart: 0, whole: one, corner: [0, 0] };
+    programs.invert.run({ field: one, nodes, spacing: grid.step, reach, ...part });
     one.bind();
     programs.median.run({ field: two, nodes, reach });
   }
@@ -122,7 +125,7 @@ class Moving {
     this.reach = 0.6 * manifest.face_width;
     this.face = new Mesh(gl, this.programs, manifest.grid, arrays.fields, 1);
     this.body = new Mesh(gl, this.programs, manifest.body.grid, arrays.body, 1);
-    this.lips = new Mesh(gl, this.programs, manifest.mouth.grid, arrays.lips, 2);
+    this.lips = new Mesh(gl, this.programs, manifest.mouth.grid, arrays.lips, 2, this.face);
     const picture = (format, { data, shape }) =>
       new Texture(gl, format, shape[1], shape[0], { data, smooth: true, levels: true });
     this.cavity = picture("rgb8", arrays.cavity);

@@ -58,6 +58,10 @@ void main() {
 export const invert = (packed) => `${HEAD}${offsets(packed)}${STACK}
 uniform sampler2D field;
 uniform float spacing;
+// Of a grid that is a part of another: where that one's paint comes from, and the part's first node in it.
+uniform sampler2D whole;
+uniform int isPart;
+uniform ivec2 corner;
 out vec4 colour;
 void main() {
   ivec2 at = ivec2(gl_FragCoord.xy);
@@ -85,6 +89,11 @@ void main() {
     float a = 1.0 + dx.x, b = dy.x, c = dx.y, d = 1.0 + dy.y;
     float scale = 1.0 / max(a * d - b * c, 0.25);
     place += clamp(vec2(d * miss.x - b * miss.y, a * miss.y - c * miss.x) * scale, -2.0, 2.0);
+  }
+  if (isPart == 1) {
+    // What is drawn in from beyond the part moves there as the whole does; its own nodes do not know how.
+    vec2 from = node + readOffset(whole, ivec2(node) + corner) / spacing;
+    if (any(lessThan(from, vec2(0.0))) || any(greaterThan(from, vec2(nodes - 1)))) place = from;
   }
   colour = writeOffset((place - node) * spacing);
 }`;
