@@ -80,6 +80,41 @@ def test_a_closed_lid_catches_the_light_of_the_cheek_where_shadow_lies_above_the
         assert 0.45 * cheek < shade.lid[bulge].mean() <= lit.lid[bulge].mean() + 1
 
 
+def test_the_white_of_a_wide_eye_is_lit_but_for_what_lies_next_to_the_lids(madonna: OpenPortrait) -> None:
+    wide = Expression.from_mapping({"eyeWideLeft": 1.0, "eyeWideRight": 1.0})
+    right, left = (replace(eye, light=np.zeros_like(eye.light)) for eye in madonna.rig.eyes)
+    dull = replace(madonna.rig, eyes=(right, left))
+    lit, plain = (MeshRenderer(rig).render(wide).astype(float) for rig in (madonna.rig, dull))
+    gain = lit - plain
+    assert gain.min() >= 0
+    for eye in madonna.rig.eyes:
+        x0, y0, x1, y1 = eye.box
+        assert gain[y0:y1, x0:x1].max() > 15
+        gain[y0:y1, x0:x1] = 0
+    # The light falls on the eyes alone, which a face that moves carries a little beyond their boxes.
+    assert (gain > 0).mean() < 1e-4
+
+
+def test_a_lowered_brow_takes_light_from_the_eye_under_it_alone(madonna: OpenPortrait) -> None:
+    right, left = madonna.rig.eyes
+    weights = motion_weights(Expression.from_mapping({"browDownLeft": 1.0}))
+    assert right.light @ weights == 0
+    assert -0.5 < left.light @ weights < 0
+    assert not (left.light @ motion_weights(Expression()))
+
+
+def test_eyes_have_softer_edges_where_the_face_is_painted_without_any(madonna: OpenPortrait) -> None:
+    import cv2
+
+    grain = np.random.default_rng(0).normal(0, 12, madonna.image.shape)
+    rough = make_rig(np.clip(madonna.image + grain, 0, 255).astype(np.uint8), madonna.face)
+    smooth = make_rig(cv2.GaussianBlur(madonna.image, (0, 0), 3), madonna.face)
+    for crisp, soft in zip(rough.eyes, smooth.eyes, strict=True):
+        assert crisp.edge < soft.edge < 0.2 * soft.aperture
+        edge_of_iris = [np.count_nonzero((eye.iris[:, :, 3] > 12) & (eye.iris[:, :, 3] < 243)) for eye in (crisp, soft)]
+        assert edge_of_iris[1] > 1.05 * edge_of_iris[0]
+
+
 def test_a_lid_rolls_and_does_not_jump(madonna: OpenPortrait, renderer: MeshRenderer) -> None:
     steps = [
         renderer.render(Expression.from_mapping({"eyeBlinkLeft": weight, "eyeBlinkRight": weight})).astype(int)

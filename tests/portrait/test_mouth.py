@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from visavis.portrait.fields import Grid
+from visavis.portrait.gallery import OpenPortrait
 from visavis.portrait.mouth import lip_masks
+from visavis.portrait.render import MeshRenderer
+from visavis.types import Expression
 
 GRID = Grid(100, 200, 4, 60, 40)
 
@@ -30,3 +35,18 @@ def test_no_hairline_is_drawn_beyond_the_corners_of_the_mouth(softness: float) -
 def test_closed_lips_hide_nearly_all_of_what_is_inside(softness: float) -> None:
     through, _ = seen_between(softness=softness)
     assert through.max() < 0.1
+
+
+def test_the_depth_of_a_mouth_is_darker_behind_puckered_lips(madonna: OpenPortrait) -> None:
+    mouth = madonna.rig.mouth
+    evenly_lit = replace(madonna.rig, mouth=replace(mouth, shade=np.zeros_like(mouth.shade)))
+    x0, y0, x1, y1 = mouth.grid.box
+    lost = {}
+    for pucker in (0.0, 0.5, 1.0):
+        expression = Expression.from_mapping({"jawOpen": 0.7, "mouthPucker": pucker})
+        lit, shaded = (MeshRenderer(rig).render(expression).astype(float) for rig in (evenly_lit, madonna.rig))
+        assert (shaded <= lit).all()
+        lost[pucker] = (lit - shaded).sum()
+        lit[y0:y1, x0:x1] = shaded[y0:y1, x0:x1] = 0
+        np.testing.assert_array_equal(lit, shaded)
+    assert lost[0.0] == 0 < lost[0.5] < lost[1.0]

@@ -102,8 +102,8 @@ _FOLDS: Final = (
     *_sided("Left"),
     _Fold((104, 69, 108, 151, 337, 299, 333), _FOREHEAD, 0.08, 0.013),
     _Fold((103, 67, 109, 10, 338, 297, 332), _FOREHEAD, 0.05, 0.014),
-    _Fold((193, 168, 417), _BRIDGE | {"browDownLeft": 0.3, "browDownRight": 0.3}, 0.08, 0.012),
-    _Fold((122, 6, 351), _BRIDGE, 0.08, 0.011),
+    _Fold((193, 168, 417), _BRIDGE | {"browDownLeft": 0.3, "browDownRight": 0.3}, 0.16, 0.012),
+    _Fold((122, 6, 351), _BRIDGE, 0.16, 0.011),
     _Fold((106, 182, 18, 406, 335), _CHIN, 0.20, 0.014, -1.0),
 )
 

@@ -28,6 +28,10 @@ CURVE_SAMPLES: Final = 65
 CURVE_MARGIN: Final = 0.25
 #: Where a full blink brings the upper lid, in apertures below its painted place: over the margin of the lower one.
 CLOSED: Final = 1.25
+#: Width of the lids' edges, in eye widths.
+_EDGE: Final = 0.02
+#: A narrow eye would be all edge: softer than this share of its aperture they are not.
+_MOST_EDGE: Final = 0.18
 #: Greatest distance of the lids of an eye at rest that looks straight ahead, in eye widths.
 _RESTING_APERTURE: Final = 0.30
 #: How much further a wide eye opens where the painted lids are lowered, for each share of the aperture that they hide,
@@ -35,6 +39,10 @@ _RESTING_APERTURE: Final = 0.30
 _LIFT: Final = 2.2
 #: How far a closed lid takes on the light of the cheek where it is darker.
 _LID_LIGHT: Final = 0.6
+#: How far the white of a wide eye comes up to the light of the skin, when no lid shades it any more; and how much of an
+#: eye's light a lowered brow takes.
+_WIDE_LIGHT: Final = 0.6
+_BROW_SHADE: Final = 0.3
 #: An eye of which less is seen than this share of the other one is turned away.
 _SEEN: Final = 0.53
 #: How far the iris turns at full gaze, in eye widths: to the side, and up or down.
@@ -53,12 +61,15 @@ class Eye:
         width: distance of the corners in pixels.
         upper, lower: (65,) float32, `v` of the lids' edges as painted, in pixels.
         above, below: (65,) float32, `v` of the borders up to which the skin stretches.
+        edge: width of the lids' soft edges, in pixels.
         aperture: greatest distance of the lids as painted, in pixels.
         open_aperture: the same for a resting eye of this width; what a widening is measured by.
         upper_squint: (K,) float32, how far the upper lid comes down, as a share of the aperture; negative opens.
         lower_squint: (K,) float32, how far the lower lid comes up.
         blink: (K,) float32, how far the eye closes, whatever its aperture: 1 for a full blink.
         gaze: (K, 2) float32, shift of the iris in pixels of the painting.
+        light: (K,) float32, how far the white comes up to `shine`; negative darkens the whole eyeball.
+        shine: (3,) float32, RGB from 0 to 255 of a white in full light.
         gaze_unit: (2, 2) float32, shift in pixels for gaze x = 1 and for gaze y = 1.
         box: `x0, y0, x1, y1` in pixels: all that the lids can move.
         white: (h, w, 3) uint8 RGB, the eyeball without its iris.
@@ -75,12 +86,15 @@ class Eye:
     lower: Float32
     above: Float32
     below: Float32
+    edge: float
     aperture: float
     open_aperture: float
     upper_squint: Float32
     lower_squint: Float32
     blink: Float32
     gaze: Float32
+    light: Float32
+    shine: Float32
     gaze_unit: Float32
     box: tuple[int, int, int, int]
     white: Image
@@ -102,11 +116,21 @@ def still_where_hidden(right: Eye, left: Eye) -> tuple[Eye, Eye]:
 
 
 def _still(eye: Eye) -> Eye:
-    moves = ("upper_squint", "lower_squint", "blink", "gaze", "gaze_unit")
+    moves = ("upper_squint", "lower_squint", "blink", "gaze", "light", "gaze_unit")
     return replace(eye, **{name: np.zeros_like(getattr(eye, name)) for name in moves})
 
 
-def make_eye(image: Image, points: Array, side: str, basis: Basis, rotation: Array, motions: int) -> Eye:
+def make_eye(
+    image: Image,
+    points: Array,
+    side: str,
+    basis: Basis,
+    rotation: Array,
+    motions: int,
+    *,
+    highlight: Float32,
+    softness: float = 1.0,
+) -> Eye:
     """Make one eye from a painting and its (478, 2) landmarks.
 
     Args:
@@ -116,6 +140,8 @@ def make_eye(image: Image, points: Array, side: str, basis: Basis, rotation: Arr
         basis: what blendshapes do to the lids of the canonical face.
         rotation: (3, 3), how the head is painted; an eye that is turned away moves less.
         motions: K, the number of the rig's motions; the first 52 are the blendshapes.
+        highlight: (3,) float32, RGB of the skin where it is lit.
+        softness: how much wider edges are than in a crisp painting (`paint.edge_softness`).
     """
     upper_points, lower_points = (points[list(ids)] for ids in EYES[side])
     origin, inner = upper_points[0], upper_points[-1]
@@ -136,6 +162,7 @@ def make_eye(image: Image, points: Array, side: str, basis: Basis, rotation: Arr
     above = np.minimum(upper - 0.12 * width, upper + 0.75 * (brow - upper))
     below = lower + 0.42 * width
     aperture = float((lower - upper).max())
+    crisp = max(_EDGE * width, 0.8)
 
     upper_squint, lower_squint, blink, gaze = _motion_tables(side, basis, motions)
     # On the far side of a turned head an eye is a few strokes at the outline: it may close, but hardly open or turn.
@@ -147,6 +174,8 @@ def make_eye(image: Image, points: Array, side: str, basis: Basis, rotation: Arr
     wide = BLENDSHAPE_INDEX[f"eyeWide{side}"]
     upper_squint[wide] *= 1 + _LIFT * hidden
     gaze[wide, 1] += _LIFT * hidden * seen
+    light = np.zeros(motions, np.float32)
+    light[wide], light[BLENDSHAPE_INDEX[f"browDown{side}"]] = _WIDE_LIGHT, -_BROW_SHADE
     centre = points[IRISES[side][0]]
     radius = float(np.linalg.norm(points[list(IRISES[side][1:])] - centre, axis=1).mean())
     rim = origin + u[:, None, None] * axis + np.stack([above, below], axis=1)[:, :, None] * down
@@ -154,7 +183,7 @@ def make_eye(image: Image, points: Array, side: str, basis: Basis, rotation: Arr
     x1, y1 = np.ceil(rim.max(axis=(0, 1)) + 0.04 * width).astype(int)
     box = (max(int(x0), 0), max(int(y0), 0), min(int(x1), image.shape[1]), min(int(y1), image.shape[0]))
     opening = _opening(box, origin, axis, down, u, upper, lower)
-    white, iris = _paint_eyeball(image, box, opening, centre, radius)
+    white, iris = _paint_eyeball(image, box, opening, centre, radius, softness)
 
     # In the picture, the subject's left is to the right and up is against `down`.
     to_left = axis if side == "Right" else -axis
@@ -169,12 +198,15 @@ def make_eye(image: Image, points: Array, side: str, basis: Basis, rotation: Arr
         lower=lower.astype(np.float32),
         above=above.astype(np.float32),
         below=below.astype(np.float32),
+        edge=max(crisp, min(crisp * softness, _MOST_EDGE * aperture)),
         aperture=aperture,
         open_aperture=max(aperture, _RESTING_APERTURE * width),
         upper_squint=upper_squint,
         lower_squint=lower_squint,
         blink=blink,
         gaze=(gaze @ gaze_unit).astype(np.float32),
+        light=light,
+        shine=((highlight + highlight.mean()) / 2).astype(np.float32),
         gaze_unit=(gaze_unit * seen).astype(np.float32),
         box=box,
         white=white,
@@ -239,7 +271,12 @@ def _opening(
 
 
 def _paint_eyeball(
-    image: Image, box: tuple[int, int, int, int], opening: NDArray[np.bool_], centre: Array, radius: float
+    image: Image,
+    box: tuple[int, int, int, int],
+    opening: NDArray[np.bool_],
+    centre: Array,
+    radius: float,
+    softness: float,
 ) -> tuple[Image, NDArray[np.uint8]]:
     """The white of the eye without its iris, and the iris completed behind the lids."""
     import cv2
@@ -276,7 +313,7 @@ def _paint_eyeball(
     seen = cv2.GaussianBlur(opening.astype(np.float32), (0, 0), max(radius * 0.12, 0.7))
     seen = np.where(opening, np.clip(2 * seen - 1, 0, 1), 0)[:, :, None]
     iris = seen * patch + (1 - seen) * iris
-    alpha = np.clip((1.06 * radius - distance) / max(radius * 0.14, 1.0), 0, 1)
+    alpha = np.clip((0.99 * radius - distance) / (max(radius * 0.14, 1.0) * softness) + 0.5, 0, 1)
     keep = np.where(seen_white[:, :, None], patch, white)
     keep = cv2.GaussianBlur(keep.astype(np.float32), (0, 0), 0.6) if seen_white.any() else keep
     rgba = np.concatenate([iris, 255 * alpha[:, :, None]], axis=2)

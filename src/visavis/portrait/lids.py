@@ -15,6 +15,8 @@ __all__ = ["lid_positions", "paint_eye"]
 
 #: Share of the skin beyond a lid's edge that an opening eye may take up.
 _ROOM: Final = 0.38
+#: Light reaches the eyeball in full from this far below a lid's edge on, in eye widths.
+_LIGHT_DEPTH: Final = 0.12
 
 
 def lid_positions(eye: Eye, weights: Float32) -> tuple[Float32, Float32]:
@@ -49,12 +51,14 @@ def paint_eye(
     eye: Eye,
     lids: tuple[Float32, Float32],
     shift: Float32,
+    light: float,
     *,
     corner: tuple[int, int],
     sharpness: float,
 ) -> Image:
     """One eye, (h, w, 3) uint8, whose pixels come from `places` of the paint in `lit` but for the lids.
 
+    `shift` is that of the iris, `light` how much light comes to the eyeball, from -1 (none) over 0 (as painted) to 1;
     `corner` is where `lit` begins in the painting.
     """
     import cv2
@@ -83,13 +87,15 @@ def paint_eye(
         dark *= 1 - 0.72 * lowered * within * np.exp(-(((edge - 0.01) / 0.042) ** 2))
         cv2.multiply(paint, cv2.merge((dark, dark, dark)), dst=paint, dtype=cv2.CV_8U)
     # The painted edge, with its lashes, belongs to the lid: the eyeball begins a little inside of it.
-    soft = max(0.02 * eye.width, 0.8)
-    seen = np.clip((v - top) / soft - 0.5, 0, 1) * np.clip((bottom - v) / soft - 0.5, 0, 1)
+    seen = np.clip((v - top) / eye.edge - 0.5, 0, 1) * np.clip((bottom - v) / eye.edge - 0.5, 0, 1)
     rows, columns = (np.flatnonzero((seen > 0).any(axis=axis)) for axis in (1, 0))
     if len(rows):
         part = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
         origin = (eye.box[0] - corner[0], eye.box[1] - corner[1], 0, 0)
-        ball = _eyeball(eye, cv2.subtract(places[part], origin), shift)
+        # A lid shades what is next to it, however wide the eye.
+        deep = np.clip(np.minimum(v - top, bottom - v)[part] / (_LIGHT_DEPTH * eye.width), 0, 1)
+        ball = _eyeball(eye, cv2.subtract(places[part], origin), shift, np.float32(max(light, 0)) * deep)
+        ball *= np.float32(1 + min(light, 0))
         if lowered is not None:
             # A lid that comes down brings its shadow with it.
             below = np.maximum((v - top)[part], 0)
@@ -126,11 +132,12 @@ def _roll_lid(
     skin[:] = np.rint(skin + (lid - skin.astype(np.float32)) * share[part][:, :, None])
 
 
-def _eyeball(eye: Eye, places: Float32, shift: Float32) -> Float32:
-    """The white of an eye with its iris, (h, w, 3) float32, at `places` of their pictures."""
+def _eyeball(eye: Eye, places: Float32, shift: Float32, light: Float32) -> Float32:
+    """The white of an eye in (h, w) light and its iris, (h, w, 3) float32, at `places` of their pictures."""
     import cv2
 
     white = cv2.remap(eye.white, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
+    white += light[:, :, None] * np.maximum(eye.shine - white, 0)
     iris = cv2.remap(eye.iris, places - shift, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_CONSTANT)
     return np.asarray(white + (iris[:, :, :3] - white) * (iris[:, :, 3:] * np.float32(1 / 255)), np.float32)
 

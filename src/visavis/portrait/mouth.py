@@ -14,15 +14,20 @@ from numpy.typing import NDArray
 
 from visavis.portrait.fields import Grid
 from visavis.portrait.topology import LIP_INNER_LOWER, LIP_INNER_UPPER
-from visavis.types import Float32, Image
+from visavis.types import BLENDSHAPE_INDEX, Float32, Image
 
-__all__ = ["Mouth", "Palette", "find_lip_line", "lip_masks", "mouth_box", "paint_inside", "read_palette", "tooth_scale"]
+__all__ = [
+    "Mouth", "Palette", "cavity_shade", "find_lip_line", "lip_masks", "mouth_box", "paint_inside",
+    "read_palette", "tooth_scale",
+]  # fmt: skip
 
 Array = NDArray[np.float64]
 
 _LUMA: Final = np.array([0.299, 0.587, 0.114], np.float32)
 #: The hue of teeth as old varnish shows them, of unit lightness.
 _IVORY: Final = np.array([1.07, 1.0, 0.80], np.float32)
+#: Light of a tooth that nothing shades, for one of the skin where it is lit.
+_TOOTH_LIGHT: Final = 1.25
 #: Samples along the lip line, from corner to corner.
 _LINE_SAMPLES: Final = 65
 #: An adult's face is about 140 mm wide and its mouth at rest 50 mm; teeth are drawn to that scale.
@@ -44,6 +49,9 @@ _TONGUE_MM: Final = 13.0
 #: The shadow of each lip on what lies behind it: how much of the light it takes, and how deep it falls, in millimetres.
 _UPPER_SHADOW: Final = (0.3, 2.2)
 _LOWER_SHADOW: Final = (0.35, 1.5)
+
+#: Puckered lips are a short tunnel: so much of the light does not come to its end.
+_PUCKER_SHADE: Final = 0.5
 
 #: How much of a lip's soft edge lies beyond the line between the lips. More would show the other lip's paint beyond the
 #: painted line as a second outline; less would let the cavity shine through a closed mouth.
@@ -72,6 +80,7 @@ class Mouth:
             behind it that lip takes away.
         cavity: (h, w, 3) uint8 RGB, the depth of the mouth with tongue and lower teeth, which move with the jaw.
         upper_teeth: (h, w, 4) uint8 RGBA, the upper teeth with their gum, which stay with the skull.
+        shade: (K,) float32, how much of the light each motion keeps from the cavity.
         skull, jaw: (K, 2) float32, displacement in pixels of the upper and of the lower teeth.
         gap: how far the painted lips are parted, in pixels.
     """
@@ -84,6 +93,7 @@ class Mouth:
     lower_mask: NDArray[np.uint8]
     cavity: Image
     upper_teeth: NDArray[np.uint8]
+    shade: Float32
     skull: Float32
     jaw: Float32
     gap: float
@@ -181,6 +191,13 @@ def tooth_scale(line: Float32, face_width: float) -> float:
     return max(float(np.linalg.norm(line[-1] - line[0])) / _MOUTH_MM, 0.8 * face_width / _FACE_MM)
 
 
+def cavity_shade(motions: int) -> Float32:
+    """How much of the light each motion keeps from the cavity, (`motions`,); the first 52 are the blendshapes."""
+    shade = np.zeros(motions, np.float32)
+    shade[BLENDSHAPE_INDEX["mouthPucker"]] = _PUCKER_SHADE
+    return shade
+
+
 def read_palette(image: Image, points: Array) -> Palette:
     """The painting's own colours for skin, light, lips and dark, from (478, 2) landmarks in pixels."""
     import cv2
@@ -272,7 +289,7 @@ def _paint_jaw(u: Float32, v: Float32, edge: Float32, light: Float32, palette: P
     alpha, shade = _tooth_row(u, v, _LOWER_TEETH_MM, top=edge, bottom=edge + 30, pixel=pixel)
     # Below the teeth the gum goes on behind the lip, in arcs, darker the deeper it lies.
     gum = np.clip((v - edge - 7.5 - 1.2 * (shade - 1)) / 1.0, 0, 1)[:, :, None]
-    teeth = _tooth_colour(palette) * 0.66 * (shade * (0.35 + 0.65 * light))[:, :, None]
+    teeth = _tooth_colour(palette) * 0.85 * (shade * (0.35 + 0.65 * light))[:, :, None]
     sunk = (0.35 + 0.65 * light) * np.clip(1 - (v - edge - 8) / 26, 0.35, 1)
     colour = teeth * (1 - gum) + (palette.lip * 0.5 + palette.dark * 0.08) * sunk[:, :, None] * gum
     return np.asarray(picture * (1 - alpha[:, :, None]) + colour * alpha[:, :, None], np.float32)
@@ -291,10 +308,10 @@ def _paint_upper_teeth(
 
 
 def _tooth_colour(palette: Palette) -> Float32:
-    """Ivory in the painting's light: nearly as light as its lit skin, and half of its hue."""
+    """Ivory in the painting's light: a little lighter than its lit skin, and half of its hue."""
     grey = float(palette.light @ _LUMA)
     own = palette.light / max(grey, 1.0)
-    return np.asarray(grey * 1.1 * (0.55 * own + 0.45 * _IVORY), np.float32)
+    return np.asarray(grey * _TOOTH_LIGHT * (0.55 * own + 0.45 * _IVORY), np.float32)
 
 
 def _tooth_row(

@@ -189,6 +189,7 @@ class MeshRenderer:
         for eye in self.rig.eyes:
             lids = lid_positions(eye, weights)
             shift = eye.gaze.T @ weights + gaze @ eye.gaze_unit
+            light = float(np.clip(eye.light @ weights, -1, 1))
             # Over its first pixel of motion an eye goes over from the painter's to the rig's: nothing jumps.
             motion_px = max(float(np.abs(shift).max()), float(np.abs(np.subtract(lids, (eye.upper, eye.lower))).max()))
             if motion_px < _LEAST_EYE_PX:
@@ -199,7 +200,9 @@ class MeshRenderer:
             x0, y0, x1, y1 = eye.box
             box = grid.crop(*grid.part((x0 + low[0], y0 + low[1], x1 + high[0], y1 + high[1]))).box
             places = pixel_sources(sources, grid, box)
-            paint = paint_eye(lit, places, eye, lids, shift, corner=self._face.corner, sharpness=self.rig.sharpness)
+            paint = paint_eye(
+                lit, places, eye, lids, shift, light, corner=self._face.corner, sharpness=self.rig.sharpness
+            )
             painted.append((box, paint, min(motion_px, 1.0)))
         return painted
 
@@ -210,7 +213,11 @@ class MeshRenderer:
         mouth, corner = self.rig.mouth, self._face.corner
         origin = (mouth.grid.x0 - corner[0], mouth.grid.y0 - corner[1], 0, 0)
         *teeth, alpha = cv2.split(_shifted(mouth.upper_teeth, weights @ mouth.skull))
-        paint = _over(_shifted(mouth.cavity, weights @ mouth.jaw), cv2.merge(teeth), alpha)
+        cavity = _shifted(mouth.cavity, weights @ mouth.jaw)
+        shade = float(np.clip(mouth.shade @ weights, 0, 1))
+        if shade:
+            cavity = cv2.convertScaleAbs(cavity, alpha=1 - shade)
+        paint = _over(cavity, cv2.merge(teeth), alpha)
         lips = []
         reach, within = with_neighbours(displacement, self.rig.grid, mouth.grid)
         motion = displacement[reach].copy()

@@ -21,7 +21,16 @@ from visavis.portrait.breath import Body, away_from_border, breath_field, make_b
 from visavis.portrait.creases import Creases, make_creases
 from visavis.portrait.eyes import Eye, make_eye, still_where_hidden
 from visavis.portrait.fields import Grid, side_of, smooth_step, thin_plate_operator
-from visavis.portrait.mouth import Mouth, find_lip_line, lip_masks, mouth_box, paint_inside, read_palette, tooth_scale
+from visavis.portrait.mouth import (
+    Mouth,
+    cavity_shade,
+    find_lip_line,
+    lip_masks,
+    mouth_box,
+    paint_inside,
+    read_palette,
+    tooth_scale,
+)
 from visavis.portrait.paint import edge_softness, face_sharpness
 from visavis.portrait.pose import similarity
 from visavis.portrait.projection import JAW_SHAPES, painted_motions
@@ -195,6 +204,7 @@ def make_rig(painting: Image, face: Face, *, basis: Basis | None = None) -> Rig:
         lower_mask=lower_mask,
         cavity=cavity,
         upper_teeth=upper_teeth,
+        shade=cavity_shade(MOTIONS),
         skull=_bone(moved, _SKULL_MOTIONS, _UPPER_LIP),
         jaw=_bone(moved, _SKULL_MOTIONS + JAW_SHAPES, _CHIN, _LOWER_LIP),
         gap=gap,
@@ -212,8 +222,8 @@ def make_rig(painting: Image, face: Face, *, basis: Basis | None = None) -> Rig:
         body=make_body(outline, face_width, grid, painting.shape),
         mouth=mouth,
         eyes=still_where_hidden(
-            make_eye(painting, points, "Right", basis, rotation, MOTIONS),
-            make_eye(painting, points, "Left", basis, rotation, MOTIONS),
+            make_eye(painting, points, "Right", basis, rotation, MOTIONS, highlight=palette.light, softness=softness),
+            make_eye(painting, points, "Left", basis, rotation, MOTIONS, highlight=palette.light, softness=softness),
         ),
         creases=make_creases(painting, points, grid.box, face_width),
         sharpness=face_sharpness(painting, points[:MESH_POINTS]),

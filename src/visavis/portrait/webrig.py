@@ -27,7 +27,7 @@ __all__ = ["FORMAT", "VERSION", "export_web_rig"]
 
 #: What `manifest.json` calls itself, and which form of it this is.
 FORMAT: Final = "visavis-rig"
-VERSION: Final = 3
+VERSION: Final = 4
 
 #: Displacements need not be finer than this, in face widths: far below what can be seen, and small files.
 _FINEST: Final = 1e-5
@@ -88,6 +88,7 @@ def export_web_rig(rig: Rig, *, title: str = "") -> dict[str, bytes]:
             "grid": _grid(rig.mouth.grid),
             "skull": _numbers(rig.mouth.skull),
             "jaw": _numbers(rig.mouth.jaw),
+            "shade": _numbers(rig.mouth.shade),
         },
         "eyes": [_eye(eye, rig) for eye in rig.eyes],
         "creases": {
@@ -157,6 +158,7 @@ def _eye(eye: Eye, rig: Rig) -> dict[str, Any]:
         "axis": _numbers(eye.axis),
         "down": _numbers(eye.down),
         "width": _number(eye.width),
+        "edge": _number(eye.edge),
         "aperture": _number(eye.aperture),
         "open_aperture": _number(eye.open_aperture),
         "curve_margin": CURVE_MARGIN,
@@ -165,6 +167,8 @@ def _eye(eye: Eye, rig: Rig) -> dict[str, Any]:
         "lower_squint": _numbers(eye.lower_squint),
         "blink": _numbers(eye.blink),
         "gaze": _numbers(eye.gaze),
+        "light": _numbers(eye.light),
+        "shine": _numbers(eye.shine / 255),
         "gaze_unit": _numbers(eye.gaze_unit),
         "box": [int(edge) for edge in eye.box],
         # How far each motion at weight 1 carries the box: -x, -y, +x, +y at most.

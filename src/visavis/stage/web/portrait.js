@@ -187,7 +187,8 @@ class Moving {
       this.folds.strengths[fold] = shown ? strength * scales[fold] : 0;
     });
     this.breathing.strengths[0] = breath * manifest.body.scale;
-    return { skull, jaw, creased, breath, eyes: this.eyes.map((eye) => poseEye(eye, all, gaze)) };
+    const shade = Math.min(Math.max(dot(manifest.mouth.shade, all), 0), 1);
+    return { skull, jaw, shade, creased, breath, eyes: this.eyes.map((eye) => poseEye(eye, all, gaze)) };
   }
 
   /** The passes into textures. */
@@ -233,18 +234,19 @@ class Moving {
     programs.face.run(face);
     this.eyes.forEach((eye, index) => {
       if (!pose.eyes[index]) return;
-      const { shift, closing, drawn, share } = pose.eyes[index];
+      const { shift, closing, drawn, share, light } = pose.eyes[index];
       this.#within(drawn, screen);
-      const { curves, white, iris, lid, origin, axis, down, width, box, closed } = eye;
+      const { curves, white, iris, lid, origin, axis, down, width, box, closed, shine } = eye;
       programs.eye.run({
         ...face, curves, white, iris, lid, origin, axis, down, width, closed, box: box.slice(0, 2),
         margin: eye.curve_margin,
-        openAperture: eye.open_aperture, room: LID_ROOM, closing, shift, share,
+        openAperture: eye.open_aperture, room: LID_ROOM, soft: eye.edge, closing, shift, share, light, shine,
       });
     });
     this.#within(this.lips.box, screen);
     const { cavity, upperTeeth, masks } = this;
-    programs.mouth.run({ ...common, ...this.lips.uniforms, cavity, upperTeeth, masks, skull: pose.skull, jaw: pose.jaw });
+    const { skull, jaw, shade } = pose;
+    programs.mouth.run({ ...common, ...this.lips.uniforms, cavity, upperTeeth, masks, skull, jaw, shade });
     gl.disable(gl.SCISSOR_TEST);
   }
 
@@ -259,7 +261,7 @@ class Moving {
   }
 }
 
-/** How far the lids close and the iris shifts; null where nothing of the eye moves. */
+/** How far the lids close and the iris shifts, and what light comes in; null where nothing of the eye moves. */
 function poseEye(eye, weights, gaze) {
   const shift = [0, 1].map(
     (axis) => weights.reduce((total, weight, motion) => total + weight * eye.gaze[motion][axis], 0)
@@ -298,7 +300,8 @@ function poseEye(eye, weights, gaze) {
     }
   });
   // Over its first pixel of motion an eye goes over from the painter's to the rig's.
-  return { shift, closing, drawn, share: Math.min(most, 1) };
+  const light = Math.min(Math.max(dot(eye.light, weights), -1), 1);
+  return { shift, closing, drawn, share: Math.min(most, 1), light };
 }
 
 /** The parts of a box that lie above, below, left and right of another. */

@@ -280,8 +280,11 @@ uniform float margin;
 uniform float openAperture;
 uniform float closed;      // where a full blink brings the upper lid, in apertures
 uniform float room;
+uniform float soft;        // width of the lids' edges
 uniform vec2 closing;      // of the upper and of the lower lid, for each pixel of aperture
 uniform vec2 shift;        // of the iris
+uniform vec3 shine;        // a white in full light
+uniform float light;       // that comes to the eyeball: -1 none, 0 as painted, 1 all
 uniform float share;       // of what is drawn here, over the face as it is
 uniform float level;
 
@@ -347,8 +350,11 @@ void main() {
   }
 
   vec3 ball = softAt(white, place, box, level).rgb;
+  // A lid shades what is next to it, however wide the eye.
+  float deep = clamp(min(v - lids.x, lids.y - v) / (0.12 * width), 0.0, 1.0);
+  ball += max(light, 0.0) * deep * max(shine - ball, 0.0);
   vec4 ring = level > 0.4 ? softAt(iris, place - shift, box, level) : irisAt(place - shift - box);
-  ball = mix(ball, ring.rgb, ring.a);
+  ball = mix(ball, ring.rgb, ring.a) * (1.0 + min(light, 0.0));
   // A lid that comes down brings its shadow with it, and turns its own edge away from the light.
   float lowered = clamp((lids.x - rest.x) / max(openAperture, 1.0), 0.0, 1.0);
   ball *= 1.0 - 0.55 * lowered * exp(-max(v - lids.x, 0.0) / (0.12 * width));
@@ -358,7 +364,6 @@ void main() {
   float within = clamp(min(u, width - u) / (0.1 * width) + 0.3, 0.0, 1.0), lash = (edge - 0.01) / 0.042;
   skin *= 1.0 - 0.72 * lowered * within * exp(-lash * lash);
   // The painted edge, with its lashes, belongs to the lid: the eyeball begins a little inside of it.
-  float soft = max(0.02 * width, 0.8);
   float seen = clamp((v - lids.x) / soft - 0.5, 0.0, 1.0) * clamp((lids.y - v) / soft - 0.5, 0.0, 1.0);
   vec3 drawn = mix(skin, ball, seen);
   colour = vec4(share < 1.0 ? mix(paintAt(place), drawn, share) : drawn, 1.0);
@@ -371,11 +376,12 @@ uniform sampler2D upperTeeth;
 uniform sampler2D masks;  // coverage and shadow of the lower lip, then of the upper
 uniform vec2 skull;
 uniform vec2 jaw;
+uniform float shade;      // how much of the light does not come into the cavity
 uniform float level;
 void main() {
   vec2 place = here();
   vec4 teeth = softAt(upperTeeth, place - skull, first, level);
-  vec3 picture = mix(softAt(cavity, place - jaw, first, level).rgb, teeth.rgb, teeth.a);
+  vec3 picture = mix(softAt(cavity, place - jaw, first, level).rgb * (1.0 - shade), teeth.rgb, teeth.a);
   vec2 fromLower = sourceOf(place, 0), fromUpper = sourceOf(place, 1);
   vec2 lower = softAt(masks, fromLower, first, level).rg, upper = softAt(masks, fromUpper, first, level).ba;
   // Both lips' shadows fall on what lies inside alone, so a closing mouth does not darken.
