@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from visavis.portrait.paint import measure_sharpness, moved_paint, prepared, texture_energy
+from visavis.portrait.paint import measure_sharpness, moved_paint, prepared, squeezed_paint, texture_energy
 from visavis.types import Image
 
 #: The same fractions of a pixel on both axes, evenly.
@@ -93,3 +93,31 @@ def test_rows_are_written_where_they_are_asked_for() -> None:
     np.testing.assert_array_equal(page[30:50, 7 : 7 + 96], whole[20:40])
     page[30:50, 7 : 7 + 96] = 0
     assert not page.any()
+
+
+@pytest.mark.parametrize("stretch", [0.5, 1.0, 1.2])
+def test_paint_that_is_not_squeezed_comes_as_it_is(stretch: float) -> None:
+    picture = prepared(grain(0.7))
+    at = places(picture.shape) * np.float32(stretch)
+    squeeze = np.full(at.shape[:2], stretch, np.float32)
+    np.testing.assert_array_equal(squeezed_paint(picture, at, 0.8, squeeze), moved_paint(picture, at, 0.8))
+
+
+def test_squeezed_paint_has_no_jags() -> None:
+    # A dark edge that leans: from every third row of the paint it would be a staircase of three-pixel steps.
+    across, down = np.meshgrid(np.arange(120), np.arange(120))
+    edge = np.where(across * 3 + down < 200, 220, 30).astype(np.uint8)
+    picture = prepared(np.repeat(edge[:, :, None], 3, axis=2))
+    at = (places(picture.shape) * np.array([1, 3], np.float32))[:40]
+    inside = np.ones(at.shape[:2], bool)
+    jagged = moved_paint(picture, at, 0.8)
+    calm = squeezed_paint(picture, at, 0.8, np.full(at.shape[:2], 3, np.float32))
+    assert texture_energy(calm, inside) < 0.6 * texture_energy(jagged, inside)
+    assert abs(calm.mean() - jagged.mean()) < 2
+
+
+def test_squeezed_paint_from_beyond_the_picture_repeats_its_border() -> None:
+    picture = prepared(grain(0.7))
+    beyond = places(picture.shape) * np.float32(3) + np.float32(500)
+    drawn = squeezed_paint(picture, beyond, 0.8, np.full(beyond.shape[:2], 3, np.float32))
+    assert (np.abs(drawn.astype(int) - picture[-1, -1, :3]) < 16).all()

@@ -18,6 +18,7 @@ from visavis.portrait.warp import (
     moving_part,
     node_sources,
     pixel_sources,
+    source_distances,
     with_neighbours,
 )
 from visavis.types import Expression
@@ -145,3 +146,16 @@ def test_the_border_of_the_mouth_shows_no_seam(madonna: OpenPortrait, renderer: 
     mouth = renderer.render(drawn)[y0:y1, x0:x1].astype(int)
     for side in (np.s_[:, :3], np.s_[:, -3:], np.s_[:3], np.s_[-3:]):
         assert np.abs(mouth[side] - skin[side]).mean() < 2.5
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_distances_of_sources_tell_where_paint_is_squeezed(step: int) -> None:
+    grid = Grid(0, 0, step, 12, 10)
+    x, y = np.meshgrid(np.arange(12, dtype=np.float32) * step, np.arange(10, dtype=np.float32) * step)
+    moved = np.stack([x + 5, y - 3], axis=2)
+    np.testing.assert_allclose(source_distances(moved, grid.step), 1, atol=1e-5)
+    # Three times as close from the seventh row on.
+    squeezed = np.stack([x, np.where(y > 6 * step, 6 * step + 3 * (y - 6 * step), y)], axis=2)
+    distances = source_distances(squeezed, grid.step)
+    np.testing.assert_allclose(distances[:6], 1, atol=1e-5)
+    np.testing.assert_allclose(distances[6:], 3, atol=1e-5)

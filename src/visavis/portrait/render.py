@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from visavis.portrait.breath import around
 from visavis.portrait.fields import Grid, invert
 from visavis.portrait.lids import lid_positions, paint_eye
-from visavis.portrait.paint import Pixels, moved_paint, prepared
+from visavis.portrait.paint import Pixels, moved_paint, over, prepared, squeezed_paint
 from visavis.portrait.rig import Rig, motion_weights
 from visavis.portrait.warp import (
     Box,
@@ -27,6 +27,7 @@ from visavis.portrait.warp import (
     moving_part,
     node_sources,
     pixel_sources,
+    source_distances,
     with_neighbours,
 )
 from visavis.types import Expression, Float32, Image
@@ -217,23 +218,25 @@ class MeshRenderer:
         shade = float(np.clip(mouth.shade @ weights, 0, 1))
         if shade:
             cavity = cv2.convertScaleAbs(cavity, alpha=1 - shade)
-        paint = _over(cavity, cv2.merge(teeth), alpha)
+        paint = over(cavity, cv2.merge(teeth), alpha)
         lips = []
         reach, within = with_neighbours(displacement, self.rig.grid, mouth.grid)
         motion = displacement[reach].copy()
         for fields, mask in ((mouth.lower, mouth.lower_mask), (mouth.upper, mouth.upper_mask)):
             motion[within] = _combined(fields, weights)
             back = invert(motion, mouth.grid.step)[within]
-            places = pixel_sources(node_sources(back, mouth.grid, corner), mouth.grid, mouth.grid.box)
+            sources = node_sources(back, mouth.grid, corner)
+            places = pixel_sources(sources, mouth.grid, mouth.grid.box)
+            squeeze = pixel_sources(source_distances(sources, mouth.grid.step), mouth.grid, mouth.grid.box)
             alpha, shadow = cv2.split(
                 cv2.remap(mask, cv2.subtract(places, origin), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
             )
-            lips.append((moved_paint(lit, places, self.rig.sharpness), alpha))
+            lips.append((squeezed_paint(lit, places, self.rig.sharpness, squeeze), alpha))
             # Both lips' shadows fall on what lies inside alone, so a closing mouth does not darken.
             left = cv2.bitwise_not(shadow)
             paint = cv2.multiply(paint, cv2.merge((left, left, left)), scale=1 / 255)
         for lip, alpha in lips:
-            paint = _over(paint, lip, alpha)
+            paint = over(paint, lip, alpha)
         return paint
 
 
@@ -253,16 +256,6 @@ def _combined(fields: Float32, weights: Float32) -> Float32:
     for motion in np.flatnonzero(np.abs(weights) > _LEAST_WEIGHT):
         cv2.scaleAdd(flat[motion], float(weights[motion]), total, dst=total)
     return total.reshape(fields.shape[1:])
-
-
-def _over(below: Image, above: Image, alpha: NDArray[np.uint8]) -> Image:
-    """`above` with its coverage (0 to 255) laid over `below`."""
-    import cv2
-
-    cover = cv2.merge((alpha, alpha, alpha))
-    above = cv2.multiply(above, cover, scale=1 / 255)
-    below = cv2.multiply(below, cv2.bitwise_not(cover), scale=1 / 255)
-    return cv2.add(above, below, dst=above)  # type: ignore[no-any-return]
 
 
 def _shifted(picture: NDArray[np.uint8], shift: Float32) -> NDArray[np.uint8]:

@@ -16,7 +16,8 @@ from visavis.portrait.fields import Grid
 from visavis.types import Float32
 
 __all__ = [
-    "Box", "bands_of", "magnified", "moving_nodes", "moving_part", "node_sources", "pixel_sources", "with_neighbours",
+    "Box", "bands_of", "magnified", "moving_nodes", "moving_part", "node_sources", "pixel_sources", "source_distances",
+    "with_neighbours",
 ]  # fmt: skip
 
 #: `x0, y0, x1, y1` in pixels of the painting.
@@ -112,6 +113,21 @@ def pixel_sources(sources: Float32, grid: Grid, box: Box) -> Float32:
     dense = cv2.resize(sources[part], size, interpolation=cv2.INTER_LINEAR)
     left, top = box[0] - cells.x0 + grid.step // 2, box[1] - cells.y0 + grid.step // 2
     return dense[top : top + box[3] - box[1], left : left + box[2] - box[0]]  # type: ignore[no-any-return]
+
+
+def source_distances(sources: Float32, step: int) -> Float32:
+    """How far apart the paint of neighbouring pixels was, at each node, (rows, columns): 1 where it only moves.
+
+    The longer of both axes' distances, over the cells on either side of a node.
+    """
+    import cv2
+
+    longest = np.zeros(sources.shape[:2], np.float32)
+    for before, after in ((np.s_[:-1], np.s_[1:]), (np.s_[:, :-1], np.s_[:, 1:])):
+        length = cv2.magnitude(*cv2.split(sources[after] - sources[before])) / np.float32(step)
+        for side in (before, after):
+            np.maximum(longest[side], length, out=longest[side])
+    return longest
 
 
 def magnified(values: NDArray[Any], step: int) -> NDArray[Any]:

@@ -222,14 +222,14 @@ vec2 sourceOf(vec2 place, int layer) {
   return place + mix(above, below, f.y);
 }
 
-// The paint at a texel between texels, as paint.moved_paint: bilinear, and sharpened by what that takes away.
+// The paint at a texel between texels, as paint.moved_paint: bilinear, and sharpened by what that takes away; or soft.
 uniform float sharpness;
-vec3 paintAt(vec2 place) {
+vec3 paintAt(vec2 place, float soft) {
   vec2 texel = floor(((place + 0.5) * density - 0.5 - corner) * 1024.0 + 0.5) / 1024.0;
   ivec2 bounds = textureSize(paint, 0) - 1;
   ivec2 a = ivec2(floor(texel));
   vec2 f = texel - vec2(a);
-  if (f == vec2(0.0)) return texelFetch(paint, clamp(a, ivec2(0), bounds), 0).rgb;
+  if (f == vec2(0.0) && soft == 0.0) return texelFetch(paint, clamp(a, ivec2(0), bounds), 0).rgb;
   vec2 whole = (1.0 - 2.0 * f) * (1.0 - 2.0 * f);
   float share = sharpness * (1.0 - whole.x * whole.y);
   vec4 straightX = vec4(0.0, 1.0 - f.x, f.x, 0.0), straightY = vec4(0.0, 1.0 - f.y, f.y, 0.0);
@@ -253,7 +253,15 @@ vec3 paintAt(vec2 place) {
     straight += straightY[row] * (straightX.y * two + straightX.z * three);
     blurred += blurredY[row] * (blurredX.x * one + blurredX.y * two + blurredX.z * three + blurredX.w * four);
   }
-  return clamp(straight + share * (straight - blurred), 0.0, 1.0);
+  return mix(clamp(straight + share * (straight - blurred), 0.0, 1.0), blurred, soft);
+}
+
+vec3 paintAt(vec2 place) { return paintAt(place, 0.0); }
+
+// How soft paint that comes from these places must be, as paint.squeezed_paint.
+float softnessOf(vec2 from) {
+  float most = max(length(dFdx(from) * density), length(dFdy(from) * density));
+  return clamp(most - 1.25, 0.0, 1.0);
 }
 
 vec4 softAt(sampler2D from, vec2 place, vec2 origin, float level) {
@@ -383,10 +391,11 @@ void main() {
   vec4 teeth = softAt(upperTeeth, place - skull, first, level);
   vec3 picture = mix(softAt(cavity, place - jaw, first, level).rgb * (1.0 - shade), teeth.rgb, teeth.a);
   vec2 fromLower = sourceOf(place, 0), fromUpper = sourceOf(place, 1);
+  float softLower = softnessOf(fromLower), softUpper = softnessOf(fromUpper);
   vec2 lower = softAt(masks, fromLower, first, level).rg, upper = softAt(masks, fromUpper, first, level).ba;
   // Both lips' shadows fall on what lies inside alone, so a closing mouth does not darken.
   picture *= (1.0 - lower.y) * (1.0 - upper.y);
-  if (lower.x > 0.0) picture = mix(picture, paintAt(fromLower), lower.x);
-  if (upper.x > 0.0) picture = mix(picture, paintAt(fromUpper), upper.x);
+  if (lower.x > 0.0) picture = mix(picture, paintAt(fromLower, softLower), lower.x);
+  if (upper.x > 0.0) picture = mix(picture, paintAt(fromUpper, softUpper), upper.x);
   colour = vec4(picture, 1.0);
 }`;
