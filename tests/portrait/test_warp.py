@@ -15,8 +15,8 @@ from visavis.portrait.rig import motion_weights
 from visavis.portrait.warp import (
     bands_of,
     moving_nodes,
-    moving_part,
     node_sources,
+    part_of,
     pixel_sources,
     source_distances,
     with_neighbours,
@@ -80,7 +80,7 @@ def test_bands_cover_all_that_moves_and_little_else() -> None:
     round_part = np.hypot(row - 70, column - 70) < 60
     displacement[round_part] = 1
     moves = moving_nodes(displacement)
-    part = moving_part(moves)
+    part = part_of(moves)
     assert part is not None
     box = grid.crop(*part).box
     drawn = np.zeros((grid.box[3], grid.box[2]), int)
@@ -94,7 +94,7 @@ def test_bands_cover_all_that_moves_and_little_else() -> None:
 
 def test_nothing_moves_at_rest() -> None:
     still = moving_nodes(np.full((9, 9, 2), 0.01, np.float32))
-    assert moving_part(still) is None
+    assert part_of(still) is None
     assert list(bands_of((0, 0, 40, 40), Grid(0, 0, 5, 9, 9), still)) == []
 
 

@@ -67,8 +67,8 @@ def paint_eye(
     x, y = (place_x - np.float32(eye.origin[0] - corner[0]), place_y - np.float32(eye.origin[1] - corner[1]))
     u, v = x * eye.axis[0] + y * eye.axis[1], x * eye.down[0] + y * eye.down[1]
     place = eye.curve_position(u)
-    top, rest_top, top_end = _along(np.stack([lids[0], eye.upper, eye.above], axis=1), place)
-    bottom, rest_bottom, bottom_end = _along(np.stack([lids[1], eye.lower, eye.below], axis=1), place)
+    curves = np.stack([lids[0], eye.upper, eye.above, lids[1], eye.lower, eye.below], axis=1)
+    top, rest_top, top_end, bottom, rest_bottom, bottom_end = _along(curves, place)
     above = v < (top + bottom) * np.float32(0.5)
     moved = (np.where(above, *pair) for pair in ((top, bottom), (rest_top, rest_bottom), (top_end, bottom_end)))
     move = stretched(v, *moved) - v

@@ -22,6 +22,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.portrait.warp import part_of
 from visavis.types import Float32, Image
 
 __all__ = [
@@ -102,11 +103,9 @@ def squeezed_paint(pixels: Pixels, places: Float32, sharpness: float, squeeze: F
     import cv2
 
     paint = moved_paint(pixels, places, sharpness)
-    # OpenCV finds extremes many times faster than numpy does along some axes of several.
-    rows, columns = (np.flatnonzero(cv2.reduce(squeeze, axis, cv2.REDUCE_MAX) > _UNSQUEEZED) for axis in (1, 0))
-    if not len(rows):
+    part = part_of(squeeze > _UNSQUEEZED)
+    if part is None:
         return paint
-    part = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
     height, width = pixels.shape[:2]
     (x0, x1), (y0, y1) = (
         (min(max(int(least) - 1, 0), end - 1), min(max(int(most) + 3, 1), end))

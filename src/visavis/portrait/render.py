@@ -24,8 +24,8 @@ from visavis.portrait.warp import (
     bands_of,
     magnified,
     moving_nodes,
-    moving_part,
     node_sources,
+    part_of,
     pixel_sources,
     source_distances,
     with_neighbours,
@@ -73,7 +73,7 @@ class MeshRenderer:
         weights = motion_weights(expression, rig.largest_sway)
         displacement = _combined(rig.fields, weights)
         moves = moving_nodes(displacement)
-        moving = moving_part(moves)
+        moving = part_of(moves)
         face = None if moving is None else rig.grid.crop(*moving).box
         # What has been begun is drawn by other threads meanwhile.
         begun = self._begin_body(picture, expression.breath, face) if expression.breath else []
@@ -154,7 +154,7 @@ class MeshRenderer:
         first, second = self._breath
         back = np.float32(breath) * first + np.float32(breath**2) * second
         moves = moving_nodes(back)
-        moving = moving_part(moves)
+        moving = part_of(moves)
         if moving is None:
             return []
         parts = around(grid.crop(*moving).box, face)
@@ -212,7 +212,7 @@ class MeshRenderer:
         import cv2
 
         mouth, corner = self.rig.mouth, self._face.corner
-        origin = (mouth.grid.x0 - corner[0], mouth.grid.y0 - corner[1], 0, 0)
+        grid, origin = mouth.grid, (mouth.grid.x0 - corner[0], mouth.grid.y0 - corner[1], 0, 0)
         *teeth, alpha = cv2.split(_shifted(mouth.upper_teeth, weights @ mouth.skull))
         cavity = _shifted(mouth.cavity, weights @ mouth.jaw)
         shade = float(np.clip(mouth.shade @ weights, 0, 1))
@@ -220,23 +220,25 @@ class MeshRenderer:
             cavity = cv2.convertScaleAbs(cavity, alpha=1 - shade)
         paint = over(cavity, cv2.merge(teeth), alpha)
         lips = []
-        reach, within = with_neighbours(displacement, self.rig.grid, mouth.grid)
+        reach, within = with_neighbours(displacement, self.rig.grid, grid)
         motion = displacement[reach].copy()
         for fields, mask in ((mouth.lower, mouth.lower_mask), (mouth.upper, mouth.upper_mask)):
             motion[within] = _combined(fields, weights)
-            back = invert(motion, mouth.grid.step)[within]
-            sources = node_sources(back, mouth.grid, corner)
-            places = pixel_sources(sources, mouth.grid, mouth.grid.box)
-            squeeze = pixel_sources(source_distances(sources, mouth.grid.step), mouth.grid, mouth.grid.box)
+            back = invert(motion, grid.step)[within]
+            sources = node_sources(back, grid, corner)
+            places = pixel_sources(sources, grid, grid.box)
             alpha, shadow = cv2.split(
                 cv2.remap(mask, cv2.subtract(places, origin), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
             )
-            lips.append((squeezed_paint(lit, places, self.rig.sharpness, squeeze), alpha))
+            part = part_of(alpha > 0)
+            if part is not None:  # each lip covers about half of the box
+                squeeze = pixel_sources(source_distances(sources, grid.step), grid, grid.box)
+                lips.append((part, squeezed_paint(lit, places[part], self.rig.sharpness, squeeze[part]), alpha[part]))
             # Both lips' shadows fall on what lies inside alone, so a closing mouth does not darken.
             left = cv2.bitwise_not(shadow)
             paint = cv2.multiply(paint, cv2.merge((left, left, left)), scale=1 / 255)
-        for lip, alpha in lips:
-            paint = over(paint, lip, alpha)
+        for part, lip, alpha in lips:
+            paint[part] = over(paint[part], lip, alpha)
         return paint
 
 

@@ -16,14 +16,14 @@ from visavis.portrait.fields import Grid
 from visavis.types import Float32
 
 __all__ = [
-    "Box", "bands_of", "magnified", "moving_nodes", "moving_part", "node_sources", "pixel_sources", "source_distances",
+    "Box", "bands_of", "magnified", "moving_nodes", "node_sources", "part_of", "pixel_sources", "source_distances",
     "with_neighbours",
 ]  # fmt: skip
 
 #: `x0, y0, x1, y1` in pixels of the painting.
 Box: TypeAlias = tuple[int, int, int, int]
-#: Rows and columns of nodes.
-Nodes: TypeAlias = tuple[slice, slice]
+#: Rows and columns of nodes or pixels.
+Part: TypeAlias = tuple[slice, slice]
 
 #: Paint that moves by less than this, in pixels, is left where it is.
 _LEAST_MOTION_PX: Final = 0.04
@@ -38,13 +38,13 @@ def moving_nodes(displacement: Float32) -> NDArray[np.bool_]:
     return np.asarray(far[:, :, 0] | far[:, :, 1])
 
 
-def moving_part(moves: NDArray[np.bool_]) -> Nodes | None:
-    """Rows and columns of the nodes that move, or None."""
-    rows, columns = _extent(moves.any(axis=1)), _extent(moves.any(axis=0))
+def part_of(which: NDArray[np.bool_]) -> Part | None:
+    """The rows and columns of (rows, columns) that hold any that are set, and one more on each side, or None."""
+    rows, columns = _extent(which.any(axis=1)), _extent(which.any(axis=0))
     return None if rows is None or columns is None else (rows, columns)
 
 
-def with_neighbours(displacement: Float32, grid: Grid, inner: Grid) -> tuple[Nodes, Nodes]:
+def with_neighbours(displacement: Float32, grid: Grid, inner: Grid) -> tuple[Part, Part]:
     """The nodes of a part of a grid with those around it that its paint may come from, and its own among them.
 
     What is drawn together draws in paint from beyond its border, whose place its own nodes do not tell.
@@ -145,7 +145,7 @@ def magnified(values: NDArray[Any], step: int) -> NDArray[Any]:
 
 
 def _extent(moves: NDArray[np.bool_] | np.bool_) -> slice | None:
-    """From the first to the last of those that move, and one more on each side: cells there move in part."""
+    """From the first to the last of those that are set, and one more on each side: cells there move in part."""
     which = np.flatnonzero(moves)
     if not len(which):
         return None
