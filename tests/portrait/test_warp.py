@@ -74,7 +74,7 @@ def test_paint_is_sent_back_where_it_came_from() -> None:
 
 
 def test_bands_cover_all_that_moves_and_little_else() -> None:
-    grid = Grid(30, 50, 5, 150, 140)
+    grid = Grid(30, 50, 10, 150, 140)
     row, column = np.mgrid[0:140, 0:150]
     displacement = np.zeros((140, 150, 2), np.float32)
     round_part = np.hypot(row - 70, column - 70) < 60
@@ -87,7 +87,7 @@ def test_bands_cover_all_that_moves_and_little_else() -> None:
     for x0, y0, x1, y1 in bands_of(box, grid, moves):
         drawn[y0:y1, x0:x1] += 1
     assert drawn.max() == 1
-    moved = np.kron(round_part[:-1, :-1], np.ones((5, 5), bool))
+    moved = np.kron(round_part[:-1, :-1], np.ones((10, 10), bool))
     assert drawn[grid.y0 :, grid.x0 :][moved].all()
     assert drawn.sum() < 0.93 * (box[2] - box[0]) * (box[3] - box[1])
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -151,8 +151,9 @@ def invert(displacement: Float32, step: int) -> Float32:
     field = displacement * np.float32(1 / step)  # in grid units, as cv2.remap counts
     dx = cv2.Sobel(field, cv2.CV_32F, 1, 0, ksize=3, scale=1 / 8, borderType=cv2.BORDER_REPLICATE)
     dy = cv2.Sobel(field, cv2.CV_32F, 0, 1, ksize=3, scale=1 / 8, borderType=cv2.BORDER_REPLICATE)
-    # One array of six channels (u, v, du/dx, dv/dx, du/dy, dv/dy) is sampled faster than three arrays.
-    packed = cv2.merge((field, dx, dy))
+    # (u, v, du/dx, dv/dx) and (du/dy, dv/dy, then anything): OpenCV samples four channels several times faster than any
+    # other number of them.
+    packed = cv2.merge((field, dx)), cv2.merge((dy, field))
     u, v = cv2.split(field)
     source_x, source_y = x - u, y - v
     for _ in range(_ROUNDS_OF_ALL):
@@ -175,12 +176,16 @@ def invert(displacement: Float32, step: int) -> Float32:
     return smoothed
 
 
-def _newton(packed: Float32, x: Float32, y: Float32, source_x: Float32, source_y: Float32) -> tuple[Float32, Float32]:
+def _newton(
+    packed: tuple[Float32, Float32], x: Float32, y: Float32, source_x: Float32, source_y: Float32
+) -> tuple[Float32, Float32]:
     """One step towards the sources of (x, y), from a guess; all in grid units."""
     import cv2
 
-    there: Any = cv2.remap(packed, source_x, source_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    u, v, a, c, b, d = cv2.split(there)
+    first, second = (
+        cv2.remap(part, source_x, source_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) for part in packed
+    )
+    (u, v, a, c), (b, d, *_) = cv2.split(first), cv2.split(second)
     miss_x, miss_y = x - source_x - u, y - source_y - v
     a, d = 1 + a, 1 + d
     # Where paint folds over itself the step is damped, and bounded.

@@ -143,10 +143,14 @@ def _eyeball(eye: Eye, places: Float32, shift: Float32, light: Float32) -> Float
 
 
 def _along(curves: Float32, place: Float32) -> Sequence[Float32]:
-    """(N, C) curves at fractional indices, linearly: C arrays (h, w) for (h, w)."""
+    """(N, C) curves, at most eight, at fractional indices, linearly: C arrays (h, w) for (h, w)."""
     import cv2
 
-    line = np.ascontiguousarray(curves[None], np.float32)
-    nowhere = np.zeros_like(place)
-    sampled = cv2.remap(line, place, nowhere, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return cv2.split(sampled)
+    # OpenCV samples four channels several times faster than any other number, and from within an array than at its end.
+    nowhere, sampled = np.zeros_like(place), []
+    for part in (curves[:, :4], curves[:, 4:]):
+        line = np.zeros((3, len(part), 4), np.float32)
+        line[:, :, : part.shape[1]] = part
+        there = cv2.remap(line, place, nowhere, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        sampled += cv2.split(there)[: part.shape[1]]
+    return sampled

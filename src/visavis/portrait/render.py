@@ -6,10 +6,10 @@ Only the pixels around the face are drawn; at rest the painting itself comes bac
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property
-from typing import Final, NamedTuple, Protocol, runtime_checkable
+from typing import Final, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,8 @@ from visavis.portrait.warp import (
 from visavis.types import Expression, Float32, Image
 
 __all__ = ["MeshRenderer", "PortraitRenderer"]
+
+T = TypeVar("T")
 
 #: Weights below this move nothing that can be seen.
 _LEAST_WEIGHT: Final = 1e-3
@@ -75,14 +77,15 @@ class MeshRenderer:
         moves = moving_nodes(displacement)
         moving = part_of(moves)
         face = None if moving is None else rig.grid.crop(*moving).box
-        # What has been begun is drawn by other threads meanwhile.
+        # What has been begun goes on beside this thread.
+        creased = self._submit(self._crease, weights)
         begun = self._begin_body(picture, expression.breath, face) if expression.breath else []
-        lit = self._crease(weights)
         # Where the paint comes from, at every node; those that do not move are left out of the work.
         back = np.zeros_like(displacement)
         if moving is not None:
             back[moving] = invert(displacement[moving], rig.grid.step)
         sources = node_sources(back, rig.grid, self._face.corner)
+        lit = creased.result()
         if face is not None:
             begun += self._begin(picture, lit, sources, rig.grid, bands_of(face, rig.grid, moves))
         eyes = self._paint_eyes(lit, displacement, sources, weights, expression.gaze)
@@ -123,15 +126,30 @@ class MeshRenderer:
         return -body.field, invert(body.field, body.grid.step) + body.field
 
     @cached_property
-    def _threads(self) -> ThreadPoolExecutor:
-        """Beside the thread that renders, which has its own part to do."""
-        return ThreadPoolExecutor(2, thread_name_prefix="visavis-paint")
+    def _lip_masks(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Of the lower lip and the upper: four channels are sampled faster than the two of them that say something."""
+        lower, upper = self.rig.mouth.lower_mask, self.rig.mouth.upper_mask
+        return np.concatenate([lower, lower], axis=2), np.concatenate([upper, upper], axis=2)
+
+    @cached_property
+    def _helper(self) -> ThreadPoolExecutor:
+        """One beside the thread that renders, which has its own part to do: with more they wait for the interpreter."""
+        return ThreadPoolExecutor(1, thread_name_prefix="visavis-paint")
+
+    def _submit(self, work: Callable[..., T], *arguments: object) -> Future[T]:
+        """Have the other thread do some work, or do it at once where OpenCV may use only one."""
+        import cv2
+
+        if cv2.getNumThreads() > 1:
+            return self._helper.submit(work, *arguments)
+        done: Future[T] = Future()
+        done.set_result(work(*arguments))
+        return done
 
     def _begin(
         self, picture: Image, pixels: Pixels, sources: Float32, grid: Grid, bands: Iterable[Box]
     ) -> list[Future[None]]:
         """Begin to move the paint of some bands; they are drawn when all of what is given back has its result."""
-        import cv2
 
         def draw(band: Box) -> None:
             x0, y0, x1, y1 = band
@@ -142,11 +160,7 @@ class MeshRenderer:
                 pixels, places, self.rig.sharpness, rows=slice(above, above + y1 - y0), out=picture[y0:y1, x0:x1]
             )
 
-        if cv2.getNumThreads() > 1:
-            return [self._threads.submit(draw, band) for band in bands]
-        for band in bands:
-            draw(band)
-        return []
+        return [self._submit(draw, band) for band in bands]
 
     def _begin_body(self, picture: Image, breath: float, face: Box | None) -> list[Future[None]]:
         """Begin to draw what breathes, but for the box of the face, which is drawn by itself."""
@@ -222,12 +236,12 @@ class MeshRenderer:
         lips = []
         reach, within = with_neighbours(displacement, self.rig.grid, grid)
         motion = displacement[reach].copy()
-        for fields, mask in ((mouth.lower, mouth.lower_mask), (mouth.upper, mouth.upper_mask)):
+        for fields, mask in zip((mouth.lower, mouth.upper), self._lip_masks, strict=True):
             motion[within] = _combined(fields, weights)
             back = invert(motion, grid.step)[within]
             sources = node_sources(back, grid, corner)
             places = pixel_sources(sources, grid, grid.box)
-            alpha, shadow = cv2.split(
+            alpha, shadow, *_ = cv2.split(
                 cv2.remap(mask, cv2.subtract(places, origin), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
             )
             part = part_of(alpha > 0)

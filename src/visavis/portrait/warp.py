@@ -27,8 +27,8 @@ Part: TypeAlias = tuple[slice, slice]
 
 #: Paint that moves by less than this, in pixels, is left where it is.
 _LEAST_MOTION_PX: Final = 0.04
-#: Paint is moved in bands of about so many pixels, which stay in the processor's cache.
-_BAND_PIXELS: Final = 40_000
+#: Paint is moved in bands of about so many pixels: few, since each costs a call of every step, but several.
+_BAND_PIXELS: Final = 100_000
 
 
 def moving_nodes(displacement: Float32) -> NDArray[np.bool_]:
