@@ -147,7 +147,8 @@ def _along(curves: Float32, place: Float32) -> Sequence[Float32]:
     import cv2
 
     # OpenCV samples four channels several times faster than any other number, and from within an array than at its end.
-    nowhere, sampled = np.zeros_like(place), []
+    nowhere = np.zeros_like(place)
+    sampled: list[Float32] = []
     for part in (curves[:, :4], curves[:, 4:]):
         line = np.zeros((3, len(part), 4), np.float32)
         line[:, :, : part.shape[1]] = part

@@ -6,6 +6,7 @@ Only the pixels around the face are drawn; at rest the painting itself comes bac
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property
@@ -56,13 +57,20 @@ class PortraitRenderer(Protocol):
 class MeshRenderer:
     """Draws a rig by a weighted sum of its fields and one warp.
 
+    Args:
+        rig: what is drawn.
+        helper: whether a second thread helps; without a word it does where there are several processors. OpenCV's own
+            threads do not help: the steps are too short for them, and `cv2.setNumThreads(1)` saves the processor time
+            for which they wait busily.
+
     >>> renderer = MeshRenderer(rig)                             # doctest: +SKIP
     >>> renderer.render(Expression()).shape                      # doctest: +SKIP
     (1200, 841, 3)
     """
 
-    def __init__(self, rig: Rig) -> None:
+    def __init__(self, rig: Rig, *, helper: bool | None = None) -> None:
         self.rig = rig
+        self._helped = (os.cpu_count() or 1) > 1 if helper is None else helper
 
     def render(self, expression: Expression) -> Image:
         """The painting with an expression, (H, W, 3) uint8 RGB; the caller may write to it."""
@@ -137,10 +145,8 @@ class MeshRenderer:
         return ThreadPoolExecutor(1, thread_name_prefix="visavis-paint")
 
     def _submit(self, work: Callable[..., T], *arguments: object) -> Future[T]:
-        """Have the other thread do some work, or do it at once where OpenCV may use only one."""
-        import cv2
-
-        if cv2.getNumThreads() > 1:
+        """Have the other thread do some work, or do it at once where there is none."""
+        if self._helped:
             return self._helper.submit(work, *arguments)
         done: Future[T] = Future()
         done.set_result(work(*arguments))
