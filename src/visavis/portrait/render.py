@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
-from functools import cached_property
-from typing import Final, NamedTuple, Protocol, TypeVar, runtime_checkable
+from collections.abc import Iterable
+from functools import cached_property, partial
+from typing import Final, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from visavis.portrait.breath import around
 from visavis.portrait.fields import Grid, invert
+from visavis.portrait.helper import Helper, Task
 from visavis.portrait.lids import lid_positions, paint_eye
 from visavis.portrait.paint import Pixels, moved_paint, over, prepared, squeezed_paint
 from visavis.portrait.rig import Rig, motion_weights
@@ -34,8 +34,6 @@ from visavis.portrait.warp import (
 from visavis.types import Expression, Float32, Image
 
 __all__ = ["MeshRenderer", "PortraitRenderer"]
-
-T = TypeVar("T")
 
 #: Weights below this move nothing that can be seen.
 _LEAST_WEIGHT: Final = 1e-3
@@ -70,7 +68,7 @@ class MeshRenderer:
 
     def __init__(self, rig: Rig, *, helper: bool | None = None) -> None:
         self.rig = rig
-        self._helped = (os.cpu_count() or 1) > 1 if helper is None else helper
+        self._helper = Helper(present=(os.cpu_count() or 1) > 1 if helper is None else helper)
 
     def render(self, expression: Expression) -> Image:
         """The painting with an expression, (H, W, 3) uint8 RGB; the caller may write to it."""
@@ -86,7 +84,7 @@ class MeshRenderer:
         moving = part_of(moves)
         face = None if moving is None else rig.grid.crop(*moving).box
         # What has been begun goes on beside this thread.
-        creased = self._submit(self._crease, weights)
+        creased = self._helper.begin(partial(self._crease, weights))
         begun = self._begin_body(picture, expression.breath, face) if expression.breath else []
         # Where the paint comes from, at every node; those that do not move are left out of the work.
         back = np.zeros_like(displacement)
@@ -98,7 +96,7 @@ class MeshRenderer:
             begun += self._begin(picture, lit, sources, rig.grid, bands_of(face, rig.grid, moves))
         eyes = self._paint_eyes(lit, displacement, sources, weights, expression.gaze)
         mouth = self._paint_mouth(lit, displacement, weights)
-        for part in begun:
+        for part in reversed(begun):
             part.result()
         for (x0, y0, x1, y1), eye, share in eyes:
             region = picture[y0:y1, x0:x1]
@@ -139,22 +137,9 @@ class MeshRenderer:
         lower, upper = self.rig.mouth.lower_mask, self.rig.mouth.upper_mask
         return np.concatenate([lower, lower], axis=2), np.concatenate([upper, upper], axis=2)
 
-    @cached_property
-    def _helper(self) -> ThreadPoolExecutor:
-        """One beside the thread that renders, which has its own part to do: with more they wait for the interpreter."""
-        return ThreadPoolExecutor(1, thread_name_prefix="visavis-paint")
-
-    def _submit(self, work: Callable[..., T], *arguments: object) -> Future[T]:
-        """Have the other thread do some work, or do it at once where there is none."""
-        if self._helped:
-            return self._helper.submit(work, *arguments)
-        done: Future[T] = Future()
-        done.set_result(work(*arguments))
-        return done
-
     def _begin(
         self, picture: Image, pixels: Pixels, sources: Float32, grid: Grid, bands: Iterable[Box]
-    ) -> list[Future[None]]:
+    ) -> list[Task[None]]:
         """Begin to move the paint of some bands; they are drawn when all of what is given back has its result."""
 
         def draw(band: Box) -> None:
@@ -166,9 +151,9 @@ class MeshRenderer:
                 pixels, places, self.rig.sharpness, rows=slice(above, above + y1 - y0), out=picture[y0:y1, x0:x1]
             )
 
-        return [self._submit(draw, band) for band in bands]
+        return [self._helper.begin(partial(draw, band)) for band in bands]
 
-    def _begin_body(self, picture: Image, breath: float, face: Box | None) -> list[Future[None]]:
+    def _begin_body(self, picture: Image, breath: float, face: Box | None) -> list[Task[None]]:
         """Begin to draw what breathes, but for the box of the face, which is drawn by itself."""
         grid = self.rig.body.grid
         first, second = self._breath
