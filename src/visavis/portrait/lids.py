@@ -82,9 +82,9 @@ def paint_eye(
         # Its edge turns away from the light.
         edge = (v - top) * np.float32(1 / eye.width)
         dark = 1 - 0.22 * lowered * np.exp(-((np.where(edge > 0, 6 * edge, edge) / 0.18) ** 2))
-        # Lashes that pointed at the viewer hang down over it, darkest in the middle.
+        # Lashes that pointed at the viewer hang down, below it in the end, darkest in the middle.
         within = np.clip(np.minimum(u, eye.width - u) / (0.1 * eye.width) + 0.3, 0, 1)
-        dark *= 1 - 0.72 * lowered * within * np.exp(-(((edge - 0.01) / 0.042) ** 2))
+        dark *= 1 - 0.8 * lowered * within * np.exp(-(((edge - 0.01 - 0.05 * lowered**2) / 0.05) ** 2))
         cv2.multiply(paint, cv2.merge((dark, dark, dark)), dst=paint, dtype=cv2.CV_8U)
     # The painted edge, with its lashes, belongs to the lid: the eyeball begins a little inside of it.
     seen = np.clip((v - top) / eye.edge - 0.5, 0, 1) * np.clip((bottom - v) / eye.edge - 0.5, 0, 1)

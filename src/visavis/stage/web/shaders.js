@@ -368,9 +368,10 @@ void main() {
   ball *= 1.0 - 0.55 * lowered * exp(-max(v - lids.x, 0.0) / (0.12 * width));
   float edge = (v - lids.x) / width, shade = (edge > 0.0 ? 6.0 * edge : edge) / 0.18;
   skin *= 1.0 - 0.22 * lowered * exp(-shade * shade);
-  // Lashes that pointed at the viewer hang down over the closed lid's edge, darkest in the middle.
-  float within = clamp(min(u, width - u) / (0.1 * width) + 0.3, 0.0, 1.0), lash = (edge - 0.01) / 0.042;
-  skin *= 1.0 - 0.72 * lowered * within * exp(-lash * lash);
+  // Lashes that pointed at the viewer hang down, below the closed lid's edge in the end, darkest in the middle.
+  float within = clamp(min(u, width - u) / (0.1 * width) + 0.3, 0.0, 1.0);
+  float lash = (edge - 0.01 - 0.05 * lowered * lowered) / 0.05;
+  skin *= 1.0 - 0.8 * lowered * within * exp(-lash * lash);
   // The painted edge, with its lashes, belongs to the lid: the eyeball begins a little inside of it.
   float seen = clamp((v - lids.x) / soft - 0.5, 0.0, 1.0) * clamp((lids.y - v) / soft - 0.5, 0.0, 1.0);
   vec3 drawn = mix(skin, ball, seen);
