@@ -62,7 +62,7 @@ _RAISED_CHEEK: Final = 0.3
 _GAINS: Final = {
     "browInnerUp": 1.65,
     "browOuterUp": 1.3,
-    "browDown": 1.9,
+    "browDown": 2.3,
     "eyeSquint": 1.5,
     "eyeWide": 1.4,
     "jawOpen": 1.12,
