@@ -43,9 +43,9 @@ _LID_LIGHT: Final = 0.6
 #: eye's light a lowered brow takes.
 _WIDE_LIGHT: Final = 0.6
 _BROW_SHADE: Final = 0.3
-#: Share of the aperture by which each lid follows a lowered brow: it pushes the fold over the eye down (FACS, action unit
-#: 4), and living faces whose brows go down by six tenths narrow their eyes by three.
-_BROW_NARROWS: Final = 0.2
+#: Shares of the aperture by which the upper and the lower lid follow a lowered brow: it pushes the fold over the eye down
+#: (FACS, action unit 4), and living faces whose brows go down by six tenths narrow their eyes by three.
+_BROW_NARROWS: Final = (0.2, 0.3)
 #: An eye of which less is seen than this share of the other one is turned away.
 _SEEN: Final = 0.53
 #: How far the iris turns at full gaze, in eye widths: to the side, and up or down.
@@ -249,8 +249,8 @@ def _motion_tables(side: str, basis: Basis, motions: int) -> tuple[Float32, Floa
     upper_squint[: len(BLENDSHAPES)] = -(heights[:, list(upper[3:6])].mean(axis=1) - corners) / aperture
     lower_squint[: len(BLENDSHAPES)] = (heights[:, list(lower[3:6])].mean(axis=1) - corners) / aperture
     lowered = BLENDSHAPE_INDEX[f"browDown{side}"]
-    upper_squint[lowered] += _BROW_NARROWS
-    lower_squint[lowered] += _BROW_NARROWS
+    upper_squint[lowered] += _BROW_NARROWS[0]
+    lower_squint[lowered] += _BROW_NARROWS[1]
     index = BLENDSHAPE_INDEX[f"eyeBlink{side}"]
     upper_squint[index] = lower_squint[index] = 0
     blink[index] = 1
