@@ -104,7 +104,7 @@ def test_a_lowered_brow_takes_light_from_the_eye_under_it_alone(madonna: OpenPor
 
 
 def test_an_eye_narrows_under_a_lowered_brow_as_living_ones_do(madonna: OpenPortrait) -> None:
-    # Measured: where brows are lowered by .6, the eye is left with .7 of its aperture; here half of it at a full weight.
+    # Measured: brows that are lowered by .6 leave the eye .7 of its aperture; here half of it at a full weight.
     right, left = madonna.rig.eyes
     weights = motion_weights(Expression.from_mapping({"browDownLeft": 1.0}))
     for eye, least, most in ((right, 0.99, 1.01), (left, 0.45, 0.75)):

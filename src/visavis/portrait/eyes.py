@@ -43,8 +43,8 @@ _LID_LIGHT: Final = 0.6
 #: eye's light a lowered brow takes.
 _WIDE_LIGHT: Final = 0.6
 _BROW_SHADE: Final = 0.3
-#: Shares of the aperture by which the upper and the lower lid follow a lowered brow: it pushes the fold over the eye down
-#: (FACS, action unit 4), and living faces whose brows go down by six tenths narrow their eyes by three.
+#: Shares of the aperture by which the upper and the lower lid follow a lowered brow: it pushes the fold over the eye
+#: down (FACS, action unit 4), and living faces whose brows go down by six tenths narrow their eyes by three.
 _BROW_NARROWS: Final = (0.2, 0.3)
 #: An eye of which less is seen than this share of the other one is turned away.
 _SEEN: Final = 0.53
