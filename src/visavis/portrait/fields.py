@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -185,7 +186,8 @@ def _newton(
     first, second = (
         cv2.remap(part, source_x, source_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) for part in packed
     )
-    (u, v, a, c), (b, d, *_) = cv2.split(first), cv2.split(second)
+    u, v, a, c = cv2.split(first)
+    b, d = cv2.extractChannel(second, 0), cv2.extractChannel(second, 1)
     miss_x, miss_y = x - source_x - u, y - source_y - v
     a, d = 1 + a, 1 + d
     # Where paint folds over itself the step is damped, and bounded.
@@ -196,6 +198,8 @@ def _newton(
     )
 
 
+@lru_cache(maxsize=16)
 def _lattice(rows: int, columns: int) -> tuple[Float32, Float32]:
+    """The x and the y of every node in grid units, not to be written to."""
     x, y = np.meshgrid(np.arange(columns, dtype=np.float32), np.arange(rows, dtype=np.float32))
     return x, y
