@@ -66,8 +66,8 @@ _GAINS: Final = {
     "eyeSquint": 1.5,
     "eyeWide": 1.4,
     "jawOpen": 1.12,
-    "mouthFrown": 1.5,
-    "mouthPucker": 1.25,
+    "mouthFrown": 2.1,
+    "mouthPucker": 1.85,
     "mouthSmile": 1.2,
 }
 #: The edges of the lips on the mesh, and the iBUG points along them.

@@ -51,7 +51,7 @@ _UPPER_SHADOW: Final = (0.3, 2.2)
 _LOWER_SHADOW: Final = (0.35, 1.5)
 
 #: Puckered lips are a short tunnel: so much of the light does not come to its end.
-_PUCKER_SHADE: Final = 0.5
+_PUCKER_SHADE: Final = 0.74
 
 #: How much of a lip's soft edge lies beyond the line between the lips. More would show the other lip's paint beyond the
 #: painted line as a second outline; less would let the cavity shine through a closed mouth.
