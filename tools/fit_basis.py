@@ -60,7 +60,7 @@ _RAISED_CHEEK: Final = 0.3
 #: far as ICT's for a full score, lids narrow 1.5 times as far, jaws open 1.1 times. Of painted brows and lips the
 #: landmarker sees two thirds of what they do.
 _GAINS: Final = {
-    "browInnerUp": 1.65,
+    "browInnerUp": 1.98,
     "browOuterUp": 1.3,
     "browDown": 2.3,
     "eyeSquint": 1.5,
