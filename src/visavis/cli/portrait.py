@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from visavis.cli.console import errors_console, progress, results_console
+from visavis.cli.outputs import keep_apart
 from visavis.cli.portrait_render import FaceNumber, Name, parse_emotion, render
 from visavis.cli.portrait_score import score
 from visavis.errors import AssetError, InputError, RigError, VisavisError
@@ -109,6 +110,7 @@ def check(
     from visavis.portrait.gallery import find_sitter_of
     from visavis.portrait.rig import make_rig
 
+    keep_apart({"--draw": draw, "--crop": crop}, portraits=[name])
     for path in (draw, crop):
         if path is not None:
             check_picture_writable(path)
@@ -161,9 +163,10 @@ def sheet(
 
     labels = emotions.split(",") if emotions else list(EMOTIONS)
     columns = {label.strip(): parse_emotion(label.strip()) for label in labels}
-    check_picture_writable(out)
     assets = AssetStore()
     chosen = names or [portrait.name for portrait in Gallery(assets).entries() if portrait.path is not None]
+    keep_apart({"--out": out}, portraits=chosen)
+    check_picture_writable(out)
     rows: list[tuple[str, list[Image]]] = []
     failed = []
     with progress(unit="portraits") as display:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from visavis.cli.console import progress, results_console
-from visavis.errors import ConfigError, OutputError
+from visavis.cli.outputs import keep_apart
+from visavis.errors import ConfigError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -264,9 +265,7 @@ def _check_files(name: str, out: Path, driver: Path | None) -> None:
     from visavis.files import check_writable
     from visavis.sources import VideoSource
 
-    for source in (Path(name), driver):
-        if source is not None and source.exists() and out.exists() and out.samefile(source):
-            raise OutputError(f"{out} would be written over what it is made from; give another --out")
+    keep_apart({"--out": out}, portraits=[name], files=[driver])
     if driver is not None:
         with VideoSource(driver) as video:
             video.count()

@@ -1,0 +1,74 @@
+"""`visavis portrait` and the files it is given: paintings are never written over, and odd names get one clear line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from visavis.assets import AssetStore
+from visavis.cli import main
+from visavis.images import read_image, write_image
+from visavis.portrait.gallery import DEFAULT_PORTRAIT, Gallery
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A data folder of its own: the user's gallery is left alone; and files without a folder are the test's own."""
+    folder = tmp_path / "data"
+    monkeypatch.setenv("XDG_DATA_HOME", str(folder))
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.chdir(tmp_path)
+    return folder
+
+
+@pytest.fixture
+def head(tmp_path: Path, assets: AssetStore) -> Path:
+    """A small painting with one face."""
+    path = tmp_path / "head.png"
+    image = read_image(assets.path(DEFAULT_PORTRAIT))
+    write_image(path, np.ascontiguousarray(image[60:480, 180:560]))
+    return path
+
+
+def one_line(capsys: pytest.CaptureFixture[str]) -> str:
+    error = capsys.readouterr().err.strip()
+    assert error.startswith("error: "), error
+    assert "\n" not in error
+    return error
+
+
+@pytest.mark.parametrize("verb", [["check", "--draw"], ["check", "--crop"], ["sheet", "--out"]], ids=" ".join)
+@pytest.mark.parametrize("link", [False, True])
+def test_no_drawing_is_written_over_the_painting(
+    head: Path, verb: list[str], link: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before, out = head.read_bytes(), head
+    if link:
+        out = head.with_name("link.png")
+        out.symlink_to(head)
+    assert main(["portrait", verb[0], str(head), verb[1], str(out)]) == 5
+    error = one_line(capsys)
+    assert "written over what it is made from" in error
+    assert verb[1] in error
+    assert head.read_bytes() == before
+
+
+def test_two_drawings_need_two_files(tmp_path: Path, head: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["portrait", "check", str(head), "--crop", "new.png", "--draw", str(tmp_path / "new.png")]) == 5
+    assert "by both --draw and --crop" in one_line(capsys)
+    assert not (tmp_path / "new.png").exists()
+
+
+@pytest.mark.parametrize("verb", [["render", "--emotion", "joy", "--out"], ["check", "--draw"]], ids=" ".join)
+def test_a_portrait_of_the_gallery_is_not_written_over(
+    head: Path, verb: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["portrait", "add", str(head), "--name", "al"]) == 0
+    capsys.readouterr()
+    painting = Gallery().find("al").path
+    assert painting is not None
+    assert main(["portrait", verb[0], "al", *verb[1:], str(painting)]) == 5
+    assert "written over what it is made from" in one_line(capsys)
+    assert painting.read_bytes() == head.read_bytes()
