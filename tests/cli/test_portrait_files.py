@@ -72,3 +72,16 @@ def test_a_portrait_of_the_gallery_is_not_written_over(
     assert main(["portrait", verb[0], "al", *verb[1:], str(painting)]) == 5
     assert "written over what it is made from" in one_line(capsys)
     assert painting.read_bytes() == head.read_bytes()
+
+
+def test_a_listing_warns_of_a_damaged_card(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    card = home / "visavis" / "portraits" / "lady" / "portrait.json"
+    card.parent.mkdir(parents=True)
+    card.write_text("{", encoding="utf-8")
+    assert main(["portrait", "list"]) == 0
+    captured = capsys.readouterr()
+    assert DEFAULT_PORTRAIT in captured.out
+    assert captured.err.count("\n") == 1
+    assert "visavis portrait remove lady" in captured.err
+    assert main(["portrait", "remove", "lady"]) == 0
+    assert not card.parent.exists()

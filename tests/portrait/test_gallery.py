@@ -149,12 +149,48 @@ def test_a_copy_that_fails_leaves_nothing(
     assert list((tmp_path / "portraits").iterdir()) == []
 
 
-def test_a_damaged_card_is_named(gallery: Gallery, tmp_path: Path) -> None:
+DAMAGED = {
+    "cut": "{",
+    "no object": '["painting.png"]',
+    "no file": '{"title": "A lady"}',
+    "a file elsewhere": '{"file": "../../secret.png"}',
+    "an absolute file": '{"file": "/etc/secret.png"}',
+    "the folder": '{"file": ".."}',
+    "face without end": '{"file": "painting.png", "face": 1e400}',
+    "face 0": '{"file": "painting.png", "face": 0}',
+    "deep": '{"file": "painting.png", "title": ' + "[" * 100_000,
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGED)
+def test_a_damaged_card_is_named_and_keeps_nobody_else_away(
+    gallery: Gallery, head: Image, tmp_path: Path, kind: str
+) -> None:
+    write_image(tmp_path / "sound.png", head)
+    gallery.add(tmp_path / "sound.png", name="sound")
+    card = tmp_path / "portraits" / "lady" / "portrait.json"
+    card.parent.mkdir()
+    card.write_text(DAMAGED[kind], encoding="utf-8")
+    with pytest.raises(InputError, match=r"portrait\.json is damaged.*visavis portrait remove lady"):
+        gallery.find("lady")
+    assert gallery.find("sound").origin == "added"
+    assert [portrait.name for portrait in gallery.entries() if portrait.origin == "added"] == ["sound"]
+    assert [str(card) in reason for reason in gallery.damaged()] == [True]
+    with pytest.raises(InputError, match="lady, sound"):
+        gallery.find("nobody")
+    gallery.remove("lady")
+    assert not card.parent.exists()
+    assert gallery.damaged() == ()
+
+
+def test_a_portrait_can_be_added_beside_a_damaged_card(gallery: Gallery, head: Image, tmp_path: Path) -> None:
     card = tmp_path / "portraits" / "lady" / "portrait.json"
     card.parent.mkdir(parents=True)
     card.write_text("{", encoding="utf-8")
-    with pytest.raises(InputError, match=r"portrait\.json is damaged"):
-        gallery.entries()
+    write_image(tmp_path / "sound.png", head)
+    with pytest.raises(InputError, match="there is a portrait 'lady' already"):
+        gallery.add(tmp_path / "sound.png", name="lady")
+    assert gallery.add(tmp_path / "sound.png", name="sound")[0].name == "sound"
 
 
 def test_the_biggest_face_is_the_sitter() -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from rich.console import Console
     from rich.progress import Progress
 
-__all__ = ["errors_console", "progress", "results_console"]
+__all__ = ["errors_console", "progress", "results_console", "warn_left_out"]
 
 
 def results_console() -> Console:
@@ -23,6 +25,12 @@ def errors_console() -> Console:
     from rich.console import Console
 
     return Console(stderr=True)
+
+
+def warn_left_out(reasons: Iterable[str]) -> None:
+    """Warn of what is passed over, one line each; the work goes on with the rest."""
+    for reason in reasons:
+        errors_console().print(f"left out: {reason}", style="yellow", soft_wrap=True, markup=False, highlight=False)
 
 
 def progress(*, unit: str = "frames") -> Progress:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from visavis.cli.console import errors_console, progress, results_console
+from visavis.cli.console import errors_console, progress, results_console, warn_left_out
 from visavis.cli.outputs import keep_apart
 from visavis.cli.portrait_render import FaceNumber, Name, parse_emotion, render
 from visavis.cli.portrait_score import score
@@ -38,7 +38,8 @@ def list_portraits() -> None:
     from visavis.portrait.gallery import DEFAULT_PORTRAIT, Gallery
 
     table = Table(Column("name", no_wrap=True), "from", "painting", "museum", title="Portraits")
-    for portrait in Gallery().entries():
+    gallery = Gallery()
+    for portrait in gallery.entries():
         state = portrait.origin if portrait.path is not None else "to fetch"
         colour = {"built-in": "green", "to fetch": "yellow"}.get(state, "cyan")
         name = f"{portrait.name} *" if portrait.name == DEFAULT_PORTRAIT else portrait.name
@@ -47,6 +48,7 @@ def list_portraits() -> None:
     console = results_console()
     console.print(table)
     console.print("* the default. Fetch others with: visavis portrait fetch NAME", style="dim")
+    warn_left_out(gallery.damaged())
 
 
 def add(
@@ -164,7 +166,10 @@ def sheet(
     labels = emotions.split(",") if emotions else list(EMOTIONS)
     columns = {label.strip(): parse_emotion(label.strip()) for label in labels}
     assets = AssetStore()
-    chosen = names or [portrait.name for portrait in Gallery(assets).entries() if portrait.path is not None]
+    gallery = Gallery(assets)
+    chosen = names or [portrait.name for portrait in gallery.entries() if portrait.path is not None]
+    if not names:
+        warn_left_out(gallery.damaged())
     keep_apart({"--out": out}, portraits=chosen)
     check_picture_writable(out)
     rows: list[tuple[str, list[Image]]] = []

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from visavis.cli.console import errors_console, progress, results_console
+from visavis.cli.console import errors_console, progress, results_console, warn_left_out
 from visavis.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
@@ -53,6 +53,8 @@ def score(
     gallery = Gallery(assets)
     chosen = names or [portrait.name for portrait in gallery.entries() if portrait.path is not None]
     chosen = chosen[::every]
+    if not names:
+        warn_left_out(gallery.damaged())
     for name in chosen:
         gallery.find(name, fetch=False)  # a name that is nobody's is a slip, not a portrait that was refused
     scores = read_scores(out) if resume and out is not None and out.exists() else []

@@ -9,7 +9,6 @@ works wherever a name does.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import secrets
@@ -23,6 +22,7 @@ from typing import Final, Literal, NamedTuple
 from visavis.assets import AssetStore
 from visavis.errors import InputError, NoFaceError, OutputError, RigError
 from visavis.images import IMAGE_SUFFIXES, read_image, resize
+from visavis.portrait.card import CARD_FILE, Card, read_card, write_card
 from visavis.portrait.rig import Rig, make_rig
 from visavis.types import Face, Image
 
@@ -42,7 +42,6 @@ DEFAULT_PORTRAIT: Final = "bridgewater-madonna"
 Origin = Literal["built-in", "added", "shared", "file"]
 
 _NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
-_CARD: Final = "portrait.json"
 #: Names that a file system keeps for itself; data folders get carried about between machines.
 _RESERVED: Final = frozenset({"con", "prn", "aux", "nul"})
 #: Two faces whose sizes differ by less than this share are two sitters, and somebody must choose. Of the Madonnas with
@@ -109,10 +108,28 @@ class Gallery:
     def entries(self) -> tuple[Portrait, ...]:
         """Every portrait that has a name: built-in, then added, then shared; never fetches.
 
+        An added portrait whose card is damaged is left out; `damaged` tells of it.
+
         Raises:
             AssetError: a local file of a built-in portrait is not the genuine one.
         """
-        return (*self._builtin(), *self._added(), *self._of_shared())
+        added = []
+        for name in self._added_names():
+            try:
+                added.append(self._added(name))
+            except InputError:
+                continue  # one card must not keep the other portraits away
+        return (*self._builtin(), *added, *self._of_shared())
+
+    def damaged(self) -> tuple[str, ...]:
+        """What is wrong with each added portrait that `entries` leaves out, and what to do; for people."""
+        reasons = []
+        for name in self._added_names():
+            try:
+                self._added(name)
+            except InputError as error:
+                reasons.append(str(error))
+        return tuple(reasons)
 
     def find(self, name: str | os.PathLike[str], *, fetch: bool = True) -> Portrait:
         """The portrait of that name or path, with its picture file.
@@ -122,7 +139,7 @@ class Gallery:
             fetch: bring a built-in portrait that is not here yet; otherwise its `path` is None.
 
         Raises:
-            InputError: there is none; the message lists what there is.
+            InputError: there is none, and the message lists what there is; or its own card is damaged.
             AssetError: a built-in portrait cannot be fetched, or is not genuine.
         """
         text = os.fspath(name)
@@ -137,9 +154,8 @@ class Gallery:
             if not is_file:
                 raise InputError(f"{text} is not a file; expected a picture, or a name of: visavis portrait list")
             return Portrait(text, "file", path)
-        for portrait in self._added():
-            if portrait.name == text:
-                return portrait
+        if text in self._added_names():
+            return self._added(text)
         builtin = {portrait.name: portrait for portrait in self._builtin()}
         if text in builtin and builtin[text].path is not None:
             return builtin[text]
@@ -157,7 +173,7 @@ class Gallery:
             return Portrait(text, "file", path)
         if path.is_dir():
             raise InputError(f"{text} is a folder; expected one picture, or a name of: visavis portrait list")
-        known = ", ".join([portrait.name for portrait in (*self._added(), *builtin.values())])
+        known = ", ".join([*self._added_names(), *builtin])
         raise InputError(f"there is no portrait {text!r} and no such file; by name there are: {known}")
 
     def fetch(self, name: str) -> Portrait:
@@ -199,17 +215,17 @@ class Gallery:
             )
         if Path(name).suffix in IMAGE_SUFFIXES:
             raise InputError(f"{name!r} looks like a file; leave out {Path(name).suffix}")
-        if any(portrait.name == name for portrait in (*self._builtin(), *self._added())):
+        if name in self._added_names() or any(portrait.name == name for portrait in self._builtin()):
             raise InputError(f"there is a portrait {name!r} already; choose another name, or remove it first")
         rig = open_portrait(picture, assets=self.assets, face=face, gallery=self).rig
         target = self._root() / name
         temporary = target.with_name(f".{name}.{secrets.token_hex(4)}.part")
         suffix = picture.suffix.lower() if picture.suffix.lower() in IMAGE_SUFFIXES else ".png"
-        card = {"file": f"painting{suffix}", "title": title or picture.stem, "artist": artist, "face": face}
+        card = Card(f"painting{suffix}", title or picture.stem, artist, face)
         try:
             temporary.mkdir(parents=True)
-            shutil.copyfile(picture, temporary / f"painting{suffix}")
-            (temporary / _CARD).write_text(json.dumps(card, ensure_ascii=False, indent=1), encoding="utf-8")
+            shutil.copyfile(picture, temporary / card.file)
+            write_card(temporary, card)
             # A folder takes its name in one step, with the picture and the card in it, or not at all.
             temporary.rename(target)
         except OSError as error:
@@ -221,13 +237,13 @@ class Gallery:
         return self.find(name), rig
 
     def remove(self, name: str) -> None:
-        """Take an added portrait out of the gallery; its copy is deleted.
+        """Take an added portrait out of the gallery, even one whose card is damaged; its copy is deleted.
 
         Raises:
             InputError: no added portrait has that name.
             OutputError: the data folder cannot be written.
         """
-        if name not in [portrait.name for portrait in self._added()]:
+        if name not in self._added_names():
             raise InputError(f"{name!r} is no added portrait; only those can be removed (see: visavis portrait list)")
         target = self._root() / name
         leaving = target.with_name(f".{name}.{secrets.token_hex(4)}.part")
@@ -256,13 +272,15 @@ class Gallery:
             if asset.kind == "artwork"
         )
 
-    def _added(self) -> tuple[Portrait, ...]:
-        root = self._root()
-        if not root.is_dir():
-            return ()
-        return tuple(
-            _read_card(path) for path in sorted(root.glob(f"*/{_CARD}")) if not path.parent.name.startswith(".")
-        )
+    def _added_names(self) -> list[str]:
+        """By their folders alone: no card is read."""
+        folders = [card.parent.name for card in self._root().glob(f"*/{CARD_FILE}")]
+        return sorted(name for name in folders if not name.startswith("."))
+
+    def _added(self, name: str) -> Portrait:
+        folder = self._root() / name
+        card = read_card(folder)
+        return Portrait(name, "added", folder / card.file, title=card.title, artist=card.artist, face=card.face)
 
     def _of_shared(self) -> tuple[Portrait, ...]:
         root = self.shared or (Path(os.environ["VISAVIS_SHARED"]) if os.environ.get("VISAVIS_SHARED") else None)
@@ -367,25 +385,6 @@ def _listed(faces: Sequence[Face]) -> str:
         for number, face in enumerate(faces, start=1)
     ]
     return f"the faces are {'; '.join(places)}"
-
-
-def _read_card(path: Path) -> Portrait:
-    try:
-        card = json.loads(path.read_text(encoding="utf-8"))
-        picture = path.parent / str(card["file"])
-        number = card.get("face")
-        return Portrait(
-            name=path.parent.name,
-            origin="added",
-            path=picture,
-            title=str(card.get("title", "")),
-            artist=str(card.get("artist", "")),
-            face=None if number is None else int(number),
-        )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(
-            f"{path} is damaged ({error}); remove the folder {path.parent} and add the portrait again"
-        ) from None
 
 
 def _ends_with(stem: str, name: str) -> bool:
