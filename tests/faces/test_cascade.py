@@ -15,7 +15,7 @@ from visavis.errors import NoFaceError
 from visavis.faces import FaceFinder, Landmarker, find_faces
 from visavis.faces.boxes import iou
 from visavis.images import read_image, resize
-from visavis.portrait.gallery import choose_sitter
+from visavis.portrait.sitter import choose_sitter
 from visavis.types import Face, Float32, Image
 
 TRUTH = np.array([[175, 62, 276, 174]], np.float32)

@@ -17,10 +17,10 @@ from visavis.portrait.gallery import (
     DEFAULT_PORTRAIT,
     Gallery,
     OpenPortrait,
-    choose_sitter,
     find_sitter_of,
     open_portrait,
 )
+from visavis.portrait.sitter import choose_sitter
 from visavis.types import Face, Image
 
 
@@ -118,7 +118,22 @@ def test_an_added_portrait_is_copied_found_and_removed(gallery: Gallery, head: I
 
 
 @pytest.mark.parametrize(
-    "name", ["", "Mona", "mona lisa", "../up", "a/b", ".hidden", "-x", "x" * 65, "aux", "lisa.jpg", DEFAULT_PORTRAIT]
+    "name",
+    [
+        "",
+        "Mona",
+        "mona lisa",
+        "../up",
+        "a/b",
+        ".hidden",
+        "-x",
+        "x" * 65,
+        "aux",
+        "com1",
+        "lpt9.old",
+        "lisa.jpg",
+        DEFAULT_PORTRAIT,
+    ],
 )
 def test_a_name_that_cannot_be_used_is_refused_first(gallery: Gallery, tmp_path: Path, name: str) -> None:
     with pytest.raises(InputError, match=r"portrait|file"):

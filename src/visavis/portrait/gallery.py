@@ -14,16 +14,16 @@ import re
 import secrets
 import shutil
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
 from visavis.assets import AssetStore
-from visavis.errors import InputError, NoFaceError, OutputError, RigError
+from visavis.errors import InputError, OutputError
 from visavis.images import IMAGE_SUFFIXES, read_image, resize
 from visavis.portrait.card import CARD_FILE, Card, read_card, write_card
 from visavis.portrait.rig import Rig, make_rig
+from visavis.portrait.sitter import choose_sitter
 from visavis.types import Face, Image
 
 __all__ = [
@@ -31,7 +31,6 @@ __all__ = [
     "Gallery",
     "OpenPortrait",
     "Portrait",
-    "choose_sitter",
     "find_sitter_of",
     "open_portrait",
 ]
@@ -43,12 +42,9 @@ Origin = Literal["built-in", "added", "shared", "file"]
 
 _NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
 #: Names that a file system keeps for itself; data folders get carried about between machines.
-_RESERVED: Final = frozenset({"con", "prn", "aux", "nul"})
-#: Two faces whose sizes differ by less than this share are two sitters, and somebody must choose. Of the Madonnas with
-#: child looked at, the child's face reaches 0.83 of the mother's.
-_SAME_SIZE: Final = 0.86
-#: A face without landmarks (a profile) is the sitter when it is so many times as large as the next, by area.
-_CLEARLY_LARGER: Final = 1.5
+_RESERVED: Final = frozenset(
+    {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10))}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,41 +293,6 @@ class Gallery:
         return tuple(shared)
 
 
-def choose_sitter(faces: Sequence[Face], *, number: int | None = None, name: str = "the picture") -> Face:
-    """The face that a portrait is of.
-
-    Args:
-        faces: what was found, biggest first; faces without landmarks among them.
-        number: which one, 1 for the biggest; None chooses the biggest where it is clearly the sitter.
-        name: of the picture, for messages.
-
-    Raises:
-        NoFaceError: there is no face, or the sitter's shows too little for landmarks.
-        RigError: two faces are about as big, or there are not so many faces.
-    """
-    if not faces:
-        raise NoFaceError(f"no face was found in {name}; expected a portrait seen from the front or in three quarters")
-    if number is not None:
-        if not 1 <= number <= len(faces):
-            raise RigError(f"there is no face {number} in {name}; {_listed(faces)}")
-        sitter = faces[number - 1]
-    else:
-        sitter = faces[0]
-        meshed = [face for face in faces if face.landmarks is not None]
-        if sitter.landmarks is None and meshed and sitter.area < _CLEARLY_LARGER * meshed[0].area:
-            sitter = meshed[0]
-        rivals = [face for face in meshed if face is not sitter and face.area > _SAME_SIZE**2 * sitter.area]
-        if rivals and sitter.landmarks is not None:
-            raise RigError(f"{name} shows several people of one size, {_listed(faces)}; choose with --face")
-    if sitter.landmarks is None:
-        x, y = sitter.center
-        raise NoFaceError(
-            f"the face at ({x:.0f}, {y:.0f}) in {name}, {sitter.width:.0f} pixels wide, shows too little of itself: "
-            "a true profile, a covered face or a very faint one; expected both eyes to be visible"
-        )
-    return sitter
-
-
 def open_portrait(
     name: str | os.PathLike[str],
     *,
@@ -377,14 +338,6 @@ def find_sitter_of(
         image = resize(image, height=height)
     faces = find_faces(image, assets=assets, require_landmarks=False)
     return image, choose_sitter(faces, number=face or portrait.face, name=portrait.name)
-
-
-def _listed(faces: Sequence[Face]) -> str:
-    places = [
-        f"{number}: {face.width:.0f} pixels wide at ({face.center[0]:.0f}, {face.center[1]:.0f})"
-        for number, face in enumerate(faces, start=1)
-    ]
-    return f"the faces are {'; '.join(places)}"
 
 
 def _ends_with(stem: str, name: str) -> bool:
