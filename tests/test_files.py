@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from visavis.errors import OutputError
-from visavis.files import check_writable, replacing
+from visavis.files import check_suffix, check_writable, kind_of, replacing
 
 
 def test_a_file_appears_when_the_block_ends(tmp_path: Path) -> None:
@@ -63,3 +64,30 @@ def test_asking_leaves_no_trace_beside_the_file(tmp_path: Path) -> None:
     target.write_text("kept")
     check_writable(target)
     assert target.read_text() == "kept"
+
+
+@pytest.mark.parametrize("name", ["肖" * 80 + ".png", "a" * 251 + ".png", "a." + "b" * 230, "é" * 127])
+def test_a_name_may_be_as_long_as_the_system_takes(tmp_path: Path, name: str) -> None:
+    target = tmp_path / name
+    check_writable(target)
+    with replacing(target) as temporary:
+        assert temporary.name.endswith(target.suffix)
+        temporary.write_text("whole")
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("name", ["肖" * 90 + ".png", "a" * 5000, "a" * 300 + "/a.png"])
+def test_a_name_that_is_too_long_is_an_output_error(tmp_path: Path, name: str) -> None:
+    with pytest.raises(OutputError, match=r"cannot write .*too long"):
+        check_writable(tmp_path / name)
+    with pytest.raises(OutputError, match="are written as"):
+        check_suffix(tmp_path / name, [".csv"], "tables")
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_is_at_a_path(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "loop").symlink_to("loop")
+    kinds = {name: kind_of(tmp_path / name) for name in ("file", "pipe", ".", "loop", "none", "file/x", "a" * 5000)}
+    assert list(kinds.values()) == ["file", "special", "folder", None, None, None, None]

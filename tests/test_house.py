@@ -25,7 +25,7 @@ ALLOWED = {
     "downloads": {"errors"},
     "assets": {"downloads", "errors", "files"},
     "images": {"errors", "files", "types"},
-    "sources": {"errors", "images", "types"},
+    "sources": {"errors", "files", "images", "types"},
     "faces": {"assets", "errors", "files", "images", "types"},
 }
 HEAVY = {"av", "cv2", "keras", "matplotlib", "mediapipe", "onnx", "onnxruntime", "PIL", "pyarrow", "scipy", "torch"}

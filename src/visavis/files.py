@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
+import stat
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Final, Literal
 
 from visavis.errors import OutputError
 
-__all__ = ["check_suffix", "check_writable", "replacing"]
+__all__ = ["check_suffix", "check_writable", "kind_of", "replacing"]
+
+#: Most bytes of a file's name: of ext4, XFS, APFS and NTFS alike none takes more.
+_LONGEST_NAME: Final = 255
+#: Errors of a path that leads to nothing.
+_NOT_THERE: Final = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EBADF)
 
 
 @contextmanager
@@ -56,18 +64,45 @@ def check_suffix(path: str | os.PathLike[str], suffixes: Collection[str], what: 
     """
     target = Path(path)
     if target.suffix.lower() not in suffixes:
-        folder = "it is a folder; give the name of a file: " if target.is_dir() else ""
+        is_folder = False
+        with suppress(OSError):  # the suffix is wrong wherever it leads
+            is_folder = kind_of(target) == "folder"
+        folder = "it is a folder; give the name of a file: " if is_folder else ""
         raise OutputError(f"cannot write {target}: {folder}{what} are written as {', '.join(suffixes)}")
+
+
+def kind_of(path: str | os.PathLike[str]) -> Literal["file", "folder", "special"] | None:
+    """What is at `path`, links followed; a pipe, socket or device is `special`, and None is nothing.
+
+    A name that is longer than any file's can be is nothing, as a name that no file has.
+
+    >>> kind_of("/"), kind_of("a" * 5000)
+    ('folder', None)
+
+    Raises:
+        OSError: it cannot be known, such as PermissionError in a folder that may not be entered.
+    """
+    try:
+        mode = Path(path).stat().st_mode
+    except OSError as error:
+        if error.errno in _NOT_THERE:
+            return None
+        raise
+    if stat.S_ISDIR(mode):
+        return "folder"
+    return "file" if stat.S_ISREG(mode) else "special"
 
 
 @contextmanager
 def _beside(target: Path) -> Iterator[Path]:
     """Yield a fresh empty file in the folder of `target` and remove it in the end; failures are told as of `target`."""
-    temporary = target.with_name(f".{target.stem[:80]}.{secrets.token_hex(4)}.part{target.suffix}")
+    temporary = _temporary_name(target)
     try:
-        if target.is_dir():
+        if len(os.fsencode(target.name)) > _LONGEST_NAME:
+            raise OutputError(f"cannot write {target}: its name is too long for a file; give a shorter one")
+        if kind_of(target) == "folder":
             raise OutputError(f"cannot write {target}: it is a folder; give the name of a file")
-        if not target.parent.is_dir() and target.parent.exists():
+        if kind_of(target.parent) in ("file", "special"):
             raise OutputError(f"cannot write {target}: {target.parent} is a file, not a folder")
         target.parent.mkdir(parents=True, exist_ok=True)
         # Made here first, so that a folder without write permission is told before any work is done in it.
@@ -78,5 +113,14 @@ def _beside(target: Path) -> Iterator[Path]:
             f"cannot write {target}: {error.strerror or error}; choose a folder that exists and can be written to"
         ) from error
     finally:
-        if temporary.parent.is_dir():
+        with suppress(OSError):  # where nothing could be made, there is nothing to take away
             temporary.unlink(missing_ok=True)
+
+
+def _temporary_name(target: Path) -> Path:
+    """A fresh name in the same folder, with the same suffix, and no longer than a name may be."""
+    tail = f".{secrets.token_hex(4)}.part{target.suffix}"
+    # Systems count bytes, and of a letter beyond ASCII there are up to four: cut between letters.
+    room = min(80, max(_LONGEST_NAME - 1 - len(os.fsencode(tail)), 0))
+    stem = os.fsencode(target.stem)[:room].decode(errors="ignore")
+    return target.with_name(f".{stem}{tail}")

@@ -15,7 +15,7 @@ from PIL import Image as Pillow
 from PIL import ImageOps, UnidentifiedImageError
 
 from visavis.errors import InputError
-from visavis.files import check_suffix, check_writable, replacing
+from visavis.files import check_suffix, check_writable, kind_of, replacing
 from visavis.types import Image
 
 __all__ = [
@@ -96,7 +96,7 @@ def _read(name: Path, convert: Callable[[Path, Pillow.Image], _T]) -> _T:
     except InputError:
         raise
     except FileNotFoundError:
-        raise InputError(f"{name} does not exist; check the path") from None
+        raise InputError(_absent(name)) from None
     except PermissionError:
         raise InputError(f"{name} may not be read; give this user permission to it") from None
     except IsADirectoryError:
@@ -108,8 +108,14 @@ def _read(name: Path, convert: Callable[[Path, Pillow.Image], _T]) -> _T:
         reason = "is empty" if empty else "is not a picture that can be read"
         raise InputError(f"{name} {reason}; expected JPEG, PNG, WebP, TIFF, BMP or GIF") from None
     except (OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, ArithmeticError, TypeError) as error:
+        if isinstance(error, OSError) and error.errno is not None and kind_of(name) is None:
+            raise InputError(_absent(name)) from None  # a name that is too long for a file
         # Pillow's decoders raise all of these on damaged files.
         raise InputError(f"{name} cannot be decoded ({error}); the file is damaged or incomplete") from error
+
+
+def _absent(name: Path) -> str:
+    return f"{name} does not exist; check the path"
 
 
 def write_image(path: str | os.PathLike[str], image: Image) -> None:

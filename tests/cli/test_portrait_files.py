@@ -85,3 +85,22 @@ def test_a_listing_warns_of_a_damaged_card(home: Path, capsys: pytest.CaptureFix
     assert "visavis portrait remove lady" in captured.err
     assert main(["portrait", "remove", "lady"]) == 0
     assert not card.parent.exists()
+
+
+@pytest.mark.parametrize("suffix", ["", ".png"])
+@pytest.mark.parametrize("verb", [["portrait", "check"], ["read", "--explain"], ["portrait", "fetch"]], ids=" ".join)
+def test_a_name_that_is_too_long_is_told_as_one_that_is_not_there(
+    verb: list[str], suffix: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = []
+    for name in ("a" * 5000, "nowhere"):
+        code = main([*verb, name + suffix])
+        told.append((code, one_line(capsys).replace(name, "NAME")))
+    assert told[0] == told[1]
+    assert told[0][0] in (1, 2)
+
+
+def test_a_driver_with_a_name_that_is_too_long_is_not_there(head: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    driver = "a" * 5000 + ".mp4"
+    assert main(["portrait", "render", str(head), "--driver", driver, "--out", "a.mp4"]) == 2
+    assert one_line(capsys) == f"error: {driver} does not exist; check the path"

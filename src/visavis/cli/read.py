@@ -194,9 +194,11 @@ def expand(path: Path) -> list[Path]:
     Raises:
         InputError: there is no such file, nothing to read in the folder, or a folder that may not be read.
     """
+    from visavis.files import kind_of
     from visavis.sources import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 
-    if path.is_dir():
+    kind = kind_of(path)
+    if kind == "folder":
         known = IMAGE_SUFFIXES | VIDEO_SUFFIXES
         files = []
         for folder, _, names in os.walk(path, onerror=_refuse_folder):
@@ -205,7 +207,7 @@ def expand(path: Path) -> list[Path]:
         if not files:
             raise InputError(f"the folder {path} holds no picture or video; expected files such as .jpg, .png or .mp4")
         return sorted(files)
-    if not path.exists():
+    if kind is None:
         raise InputError(f"{path} does not exist; check the path")
     return [path]
 

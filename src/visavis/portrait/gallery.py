@@ -20,6 +20,7 @@ from typing import Final, Literal, NamedTuple
 
 from visavis.assets import AssetStore
 from visavis.errors import InputError, OutputError
+from visavis.files import kind_of
 from visavis.images import IMAGE_SUFFIXES, read_image, resize
 from visavis.portrait.card import CARD_FILE, Card, read_card, write_card
 from visavis.portrait.rig import Rig, make_rig
@@ -141,13 +142,7 @@ class Gallery:
         text = os.fspath(name)
         path = Path(text)
         if isinstance(name, os.PathLike) or path.suffix.lower() in IMAGE_SUFFIXES or len(path.parts) > 1:
-            try:
-                is_file = path.is_file()
-            except OSError as error:
-                raise InputError(
-                    f"{text} cannot be reached: {error.strerror}; check its folder's permissions"
-                ) from None
-            if not is_file:
+            if _kind_of(path) != "file":
                 raise InputError(f"{text} is not a file; expected a picture, or a name of: visavis portrait list")
             return Portrait(text, "file", path)
         if text in self._added_names():
@@ -165,9 +160,10 @@ class Gallery:
             raise InputError(
                 f"{text!r} may be {', '.join(portrait.name for portrait in matches)}; give more of the name"
             )
-        if path.is_file():
+        kind = _kind_of(path)
+        if kind == "file":
             return Portrait(text, "file", path)
-        if path.is_dir():
+        if kind == "folder":
             raise InputError(f"{text} is a folder; expected one picture, or a name of: visavis portrait list")
         known = ", ".join([*self._added_names(), *builtin])
         raise InputError(f"there is no portrait {text!r} and no such file; by name there are: {known}")
@@ -338,6 +334,13 @@ def find_sitter_of(
         image = resize(image, height=height)
     faces = find_faces(image, assets=assets, require_landmarks=False)
     return image, choose_sitter(faces, number=face or portrait.face, name=portrait.name)
+
+
+def _kind_of(path: Path) -> str | None:
+    try:
+        return kind_of(path)
+    except OSError as error:
+        raise InputError(f"{path} cannot be reached: {error.strerror}; check its folder's permissions") from None
 
 
 def _ends_with(stem: str, name: str) -> bool:

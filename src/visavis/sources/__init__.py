@@ -14,6 +14,7 @@ import re
 from pathlib import Path
 
 from visavis.errors import InputError
+from visavis.files import kind_of
 from visavis.images import IMAGE_SUFFIXES
 from visavis.sources.camera import CameraGrabber, camera_indices
 from visavis.sources.live import Grabber, LiveSource
@@ -67,12 +68,13 @@ def open_source(
     if _URL.fullmatch(name):
         return LiveSource(lambda: StreamGrabber(name), name=name)
     path = Path(name)
-    if path.is_dir():
+    kind = kind_of(path)
+    if kind == "folder":
         return PictureSource.from_folder(path)
     suffix = path.suffix.lower()
     if suffix in IMAGE_SUFFIXES:
         return PictureSource([path])
-    if suffix in VIDEO_SUFFIXES or path.is_file():
+    if suffix in VIDEO_SUFFIXES or kind == "file":
         return VideoSource(path)
     raise InputError(
         f"{name!r} is no source: expected camera:N, a URL such as rtsp://host/path, "

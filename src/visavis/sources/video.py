@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from visavis.errors import InputError
+from visavis.files import kind_of
 from visavis.images import MAX_PIXELS
 from visavis.sources.source import Source
 from visavis.types import Frame, Image
@@ -93,9 +94,10 @@ class VideoSource(Source):
         return stream
 
     def _why_not(self, error: Exception) -> str:
-        if not self.path.exists():
+        kind = kind_of(self.path)
+        if kind is None:
             return f"{self.path} does not exist; check the path"
-        if self.path.is_dir():
+        if kind == "folder":
             return f"{self.path} is a folder, where one video was expected"
         if self.path.stat().st_size == 0:
             return f"{self.path} is empty; expected a video"
