@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -104,3 +105,11 @@ def test_a_driver_with_a_name_that_is_too_long_is_not_there(head: Path, capsys: 
     driver = "a" * 5000 + ".mp4"
     assert main(["portrait", "render", str(head), "--driver", driver, "--out", "a.mp4"]) == 2
     assert one_line(capsys) == f"error: {driver} does not exist; check the path"
+
+
+def test_a_file_name_that_is_no_text_still_gives_a_title(home: Path, head: Path) -> None:
+    odd = Path(os.fsdecode(os.fsencode(head.parent) + b"/bad\xff.png"))
+    head.rename(odd)
+    assert main(["portrait", "add", str(odd), "--name", "bd", "--artist", os.fsdecode(b"R\xe9my")]) == 0
+    portrait = Gallery().find("bd")
+    assert (portrait.title, portrait.artist) == ("bad?", "R?my")

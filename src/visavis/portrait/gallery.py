@@ -189,7 +189,7 @@ class Gallery:
         Args:
             picture: the file; it is copied as it is, byte for byte.
             name: small letters, digits, `-`, `_` and `.`, at most 64.
-            title: for people.
+            title: for people; "" for the file's name.
             artist: for people.
             face: which face is the sitter's, 1 for the biggest; None where there is no doubt.
 
@@ -213,7 +213,7 @@ class Gallery:
         target = self._root() / name
         temporary = target.with_name(f".{name}.{secrets.token_hex(4)}.part")
         suffix = picture.suffix.lower() if picture.suffix.lower() in IMAGE_SUFFIXES else ".png"
-        card = Card(f"painting{suffix}", title or picture.stem, artist, face)
+        card = Card(f"painting{suffix}", _writable(title or picture.stem), _writable(artist), face)
         try:
             temporary.mkdir(parents=True)
             shutil.copyfile(picture, temporary / card.file)
@@ -341,6 +341,11 @@ def _kind_of(path: Path) -> str | None:
         return kind_of(path)
     except OSError as error:
         raise InputError(f"{path} cannot be reached: {error.strerror}; check its folder's permissions") from None
+
+
+def _writable(text: str) -> str:
+    """The text with `?` for what no encoding takes: bytes of a file's name that are no letters."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _ends_with(stem: str, name: str) -> bool:
