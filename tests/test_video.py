@@ -181,3 +181,11 @@ def test_a_gif_is_seen_through_or_not(tmp_path: Path) -> None:
 def test_mp4_has_no_transparency(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"\(H, W, 3\)"):
         film(tmp_path / "a.mp4", [cut_out()])
+
+
+def test_a_title_that_is_no_text_is_written_with_question_marks(tmp_path: Path) -> None:
+    path = tmp_path / "a.mp4"
+    with VideoWriter(path, title="bad\udcff") as video:
+        video.write(painting())
+    with av.open(str(path)) as container:
+        assert container.metadata["title"] == "bad?"

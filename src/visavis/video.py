@@ -135,7 +135,8 @@ class _Encoder:
         try:
             self._container: Any = av.open(str(path), "w", options=container_options)
             if title:
-                self._container.metadata["title"] = title
+                # A title made of a file's name may hold bytes that are no text.
+                self._container.metadata["title"] = title.encode("utf-8", "replace").decode("utf-8")
             if shape[2] == 4:  # VP9 keeps alpha as a second picture beside each frame, which hidden frames would upset
                 options = options | {"auto-alt-ref": "0"}
             stream = self._container.add_stream(codec, rate=rate, options=options)
