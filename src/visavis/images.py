@@ -68,8 +68,8 @@ def read_image(path: str | os.PathLike[str]) -> Image:
     (1024, 768, 3)
 
     Raises:
-        InputError: the file is missing, not a picture, truncated, of floating-point pixels, or above `MAX_PIXELS` or
-            `MAX_SIDE`.
+        InputError: the file is missing, a pipe, not a picture, truncated, of floating-point pixels, or above
+            `MAX_PIXELS` or `MAX_SIDE`.
     """
     return _read(Path(path), _to_rgb)
 
@@ -85,6 +85,9 @@ def read_alpha(path: str | os.PathLike[str]) -> NDArray[np.uint8] | None:
 
 def _read(name: Path, convert: Callable[[Path, Pillow.Image], _T]) -> _T:
     try:
+        # A pipe would keep us waiting for whoever fills it, and decoders go back and forth in a file.
+        if kind_of(name) == "special":
+            raise InputError(f"{name} is a pipe or device, where a picture file was expected")
         # Pillow's own limit is a warning at 89 million pixels; ours, below it, is checked on the header just after.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Pillow.DecompressionBombWarning)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import av
@@ -185,3 +188,15 @@ def test_a_recording_on_a_stream_plays_at_its_own_pace(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="has ended"):
         grabber.grab()
     grabber.close()
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".png"])
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path, suffix: str) -> None:
+    """In a process of its own: one that waits for the pipe's other end cannot be stopped from within."""
+    pipe = tmp_path / f"a{suffix}"
+    os.mkfifo(pipe)
+    code = "import sys; from visavis.sources import open_source; open_source(sys.argv[1]).read()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(pipe)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert f"InputError: {pipe} is a pipe or device" in done.stderr

@@ -46,7 +46,7 @@ class VideoSource(Source):
         """The next frame; None at the end.
 
         Raises:
-            InputError: the file is missing, empty, not a video, damaged, or breaks off before its announced end.
+            InputError: the file is missing, empty, a pipe, not a video, damaged, or breaks off before its end.
         """
         if self._frames is None:
             self._frames = self._decode(self._open())
@@ -79,6 +79,9 @@ class VideoSource(Source):
 
         if self._container is None:
             try:
+                # A pipe would keep us waiting for whoever fills it, and cannot be measured before it is played.
+                if kind_of(self.path) == "special":
+                    raise InputError(f"{self.path} is a pipe or device, where a video file was expected")
                 self._container = av.open(str(self.path))
             except (av.error.FFmpegError, OSError) as error:
                 raise InputError(self._why_not(error)) from None
@@ -94,6 +97,8 @@ class VideoSource(Source):
         return stream
 
     def _why_not(self, error: Exception) -> str:
+        if isinstance(error, PermissionError):
+            return f"{self.path} may not be read; check its permissions"
         kind = kind_of(self.path)
         if kind is None:
             return f"{self.path} does not exist; check the path"
@@ -101,8 +106,6 @@ class VideoSource(Source):
             return f"{self.path} is a folder, where one video was expected"
         if self.path.stat().st_size == 0:
             return f"{self.path} is empty; expected a video"
-        if isinstance(error, PermissionError):
-            return f"{self.path} may not be read; check its permissions"
         return f"{self.path} is not a video that can be read, or is damaged ({getattr(error, 'strerror', error)})"
 
     def _decode(self, stream: Any) -> Iterator[Frame]:
