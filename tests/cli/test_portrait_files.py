@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -113,3 +116,38 @@ def test_a_file_name_that_is_no_text_still_gives_a_title(home: Path, head: Path)
     assert main(["portrait", "add", str(odd), "--name", "bd", "--artist", os.fsdecode(b"R\xe9my")]) == 0
     portrait = Gallery().find("bd")
     assert (portrait.title, portrait.artist) == ("bad?", "R?my")
+
+
+def test_a_terminal_without_our_letters_gets_question_marks(head: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "visavis", "portrait", "check", str(head)],
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        timeout=120,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"?, pitch" in done.stdout
+
+
+@pytest.mark.parametrize("verb", [["render", "--emotion", "joy", "--out"], ["check", "--draw"]], ids=" ".join)
+def test_a_folder_that_may_not_be_entered_is_an_output_error(
+    tmp_path: Path,
+    head: Path,
+    verb: list[str],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o600)
+    stat = Path.stat
+
+    def refuse(path: Path, **options: bool) -> os.stat_result:
+        if path.parent == closed:  # as the system does; root would be let in
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return stat(path, **options)
+
+    monkeypatch.setattr(Path, "stat", refuse)
+    out = closed / "a.png"
+    assert main(["portrait", verb[0], str(head), *verb[1:], str(out)]) == 5
+    assert one_line(capsys).startswith(f"error: cannot write {out}: Permission denied")

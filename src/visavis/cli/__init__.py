@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import io
 import os
 import signal
 import sys
@@ -54,6 +55,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments is None:
         # Ended from outside, a command still takes its half-written files away: 128 + 15, as a shell would say.
         signal.signal(signal.SIGTERM, _leave)
+        # A degree sign or a file's name must not end a command whose work is done; standard error escapes by itself.
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="replace")
     # Only the verb that is called is imported; help, a typing error or shell completion need all of them.
     verbs = (words[0],) if words and words[0] in VERBS and "_VISAVIS_COMPLETE" not in os.environ else VERBS
     try:
