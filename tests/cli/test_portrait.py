@@ -203,6 +203,11 @@ def test_a_driver_without_a_face_is_refused(tmp_path: Path, head: Path, capsys: 
         (["--blend", "smile=1", "--out", "a.png"], 2, "unknown blendshape 'smile'"),
         (["--blend", "jawOpen", "--out", "a.png"], 2, "has no weight"),
         (["--blend", "jawOpen=nan", "--out", "a.png"], 2, "the weight of jawOpen must lie between 0 and 1"),
+        (["--blend", "", "--out", "a.png"], 2, "names no blendshape"),
+        (["--blend", ",", "--out", "a.glb"], 2, "names no blendshape"),
+        (["--blend", "jawOpen=1,jawOpen=0.2", "--out", "a.png"], 2, "given twice"),
+        (["--emotion", "joy", "--sway", "--out", "a.mp4"], 2, "--sway follows a driver's head"),
+        (["--sway", "--out", "a.glb"], 2, "--sway follows a driver's head"),
         (["--out", "a.png"], 2, "one of --emotion, --blend, --driver, --turn or --life"),
         (["--emotion", "joy", "--blend", "jawOpen=1", "--out", "a.png"], 2, "do not go together"),
         (["--emotion", "joy", "--out", "a.avi"], 5, "portraits are written as .png"),
@@ -276,6 +281,18 @@ def test_a_model_holds_the_rig_and_no_film(tmp_path: Path, head: Path, capsys: p
     assert main(["portrait", "render", str(head), "--emotion", "joy", "--fps", "5", "--out", str(film)]) == 2
     assert "not a film" in one_line(capsys)
     assert not film.exists()
+
+
+def test_a_model_too_small_for_its_face_blames_the_size(
+    tmp_path: Path, head: Path, blank: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "a.glb"
+    assert main(["portrait", "render", str(head), "--size", "64", "--out", str(out)]) == 2
+    assert "from 420 to 64 pixels high: give a larger --size" in one_line(capsys)
+    for size in ([], ["--size", "600"]):
+        assert main(["portrait", "render", str(blank), *size, "--out", str(out)]) == 2
+        assert "--size" not in one_line(capsys)
+    assert not out.exists()
 
 
 def test_check_says_good_and_draws(tmp_path: Path, head: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -356,7 +373,11 @@ def test_drawings_that_cannot_be_written_are_told_before_any_work(
 def test_emotions_and_blends_are_parsed() -> None:
     assert parse_emotion(" joy = 0.5 ")["mouthSmileLeft"] == emotion_preset("joy", 0.5)["mouthSmileLeft"]
     assert parse_blend("jawOpen=0.3, eyeBlink=1,")["eyeBlinkRight"] == 1
-    assert parse_blend("").is_neutral
+    for nothing in ("", ",", " , "):
+        with pytest.raises(ConfigError, match="names no blendshape"):
+            parse_blend(nothing)
+    with pytest.raises(ConfigError, match="jawOpen is given twice"):
+        parse_blend("jawOpen=1, jawOpen=0.2")
     with pytest.raises(ConfigError, match="no number"):
         parse_blend("jawOpen=a")
 

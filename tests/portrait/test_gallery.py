@@ -303,6 +303,13 @@ def test_a_damaged_picture_is_refused(assets: AssetStore, head: Image, tmp_path:
         open_portrait(path, assets=assets)
 
 
+@pytest.mark.parametrize("number", [0, -1])
+def test_faces_are_numbered_from_one(assets: AssetStore, head: Image, tmp_path: Path, number: int) -> None:
+    write_image(tmp_path / "head.png", head)
+    with pytest.raises(RigError, match=f"there is no face {number}"):
+        open_portrait(tmp_path / "head.png", assets=assets, face=number)
+
+
 def test_a_height_is_given_before_rigging(assets: AssetStore) -> None:
     image, sitter = find_sitter_of(DEFAULT_PORTRAIT, assets=assets, height=900)
     assert image.shape[0] == 900

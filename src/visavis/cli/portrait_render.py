@@ -10,7 +10,7 @@ import typer
 
 from visavis.cli.console import progress, results_console
 from visavis.cli.outputs import keep_apart
-from visavis.errors import ConfigError
+from visavis.errors import ConfigError, NoFaceError, RigError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -92,6 +92,7 @@ def render(
     from visavis.images import write_image
     from visavis.portrait.gallery import open_portrait
     from visavis.portrait.renderers import renderer_factory
+    from visavis.types import Expression
 
     # All that can be wrong is told before anything is rigged or read.
     moving = _check_wishes(
@@ -103,9 +104,15 @@ def render(
         life=life,
         timed=duration is not None or fps is not None,
     )
+    if sway and driver is None:
+        raise ConfigError("--sway follows a driver's head: give --driver, or turn the head with --turn")
     if life is not None and duration is not None:
         raise ConfigError("--life already says how long the film lasts: leave --duration out")
-    expression = parse_emotion(emotion) if emotion is not None else parse_blend(blend or "")
+    expression = Expression()
+    if emotion is not None:
+        expression = parse_emotion(emotion)
+    elif blend is not None:
+        expression = parse_blend(blend)
     if turn is not None:
         expression = replace(expression, sway=parse_turn(turn))
     lived_s = None if life is None else parse_seconds(life)
@@ -113,7 +120,8 @@ def render(
     _check_files(name, out, driver)
     assets = AssetStore()
     if out.suffix.lower() == ".glb":
-        _model(name, out, expression if emotion or blend or turn else None, size=size, face=face)
+        given = any(wish is not None for wish in (emotion, blend, turn))
+        _model(name, out, expression if given else None, size=size, face=face)
         return
     portrait = open_portrait(name, assets=assets, face=face)
     draw = _Drawing(factory(portrait.rig), portrait.rig, _alpha(name, assets, out), size)
@@ -147,18 +155,22 @@ def parse_blend(text: str) -> Expression:
     """`mouthSmileLeft=0.5,jawOpen=0.3` as an expression; a name without its side stands for both.
 
     Raises:
-        ConfigError: not of that form, an unknown name, or a weight out of [0, 1].
+        ConfigError: nothing, not of that form, an unknown name, one given twice, or a weight out of [0, 1].
     """
     from visavis.portrait.passage import blended
 
-    weights = {}
+    weights: dict[str, float] = {}
     for part in text.split(","):
         if not part.strip():
             continue
         name, equals, weight = part.partition("=")
         if not equals:
             raise ConfigError(f"{part.strip()!r} has no weight; expected NAME=W,NAME=W with weights from 0 to 1")
+        if name.strip() in weights:
+            raise ConfigError(f"{name.strip()} is given twice in {text!r}; give each blendshape one weight")
         weights[name.strip()] = _number(weight, part.strip())
+    if not weights:
+        raise ConfigError(f"{text!r} names no blendshape; expected NAME=W,NAME=W such as jawOpen=0.3")
     try:
         return blended(weights)
     except ValueError as error:
@@ -274,11 +286,23 @@ def _check_files(name: str, out: Path, driver: Path | None) -> None:
 
 def _model(name: str, out: Path, expression: Expression | None, *, size: int | None, face: int | None) -> None:
     from visavis.assets import AssetStore
-    from visavis.portrait.gallery import open_portrait
+    from visavis.images import read_image
+    from visavis.portrait.gallery import Gallery, open_portrait
     from visavis.portrait.glb import write_glb
 
-    # The size of a model is that of the textures in it.
-    portrait = open_portrait(name, assets=AssetStore(), face=face, height=size)
+    assets = AssetStore()
+    try:
+        # The size of a model is that of the textures in it.
+        portrait = open_portrait(name, assets=assets, face=face, height=size)
+    except (NoFaceError, RigError) as error:
+        path = Gallery(assets).find(name).path
+        height = 0 if path is None else read_image(path).shape[0]
+        if size is None or size >= height:
+            raise
+        shrunk = (
+            f"the painting was made smaller first, from {height} to {size} pixels high: give a larger --size, or none"
+        )
+        raise type(error)(f"{error}; {shrunk}") from error
     write_glb(out, portrait.rig, expression=expression, title=name)
     results_console().print(f"{out}: {out.stat().st_size / 1e6:.1f} MB", soft_wrap=True, markup=False, highlight=False)
 

@@ -333,7 +333,7 @@ def find_sitter_of(
     if height is not None:
         image = resize(image, height=height)
     faces = find_faces(image, assets=assets, require_landmarks=False)
-    return image, choose_sitter(faces, number=face or portrait.face, name=portrait.name)
+    return image, choose_sitter(faces, number=portrait.face if face is None else face, name=portrait.name)
 
 
 def _kind_of(path: Path) -> str | None:
