@@ -351,6 +351,39 @@ def test_what_is_no_score_is_refused(tmp_path: Path) -> None:
             read_scores(tmp_path / name)
 
 
+@pytest.mark.parametrize(
+    ("suffix", "text"),
+    [
+        ("json", '{"portraits": [{"name": "a", "figures": [1], "refused": ""}]}'),
+        ("json", '{"portraits": [{"name": "a", "figures": {"rest": 1' + "0" * 400 + '}, "refused": ""}]}'),
+        ("json", "[" * 100_000),
+        ("csv", "portrait,refused\na," + "b" * 200_000),
+        ("csv", "portrait,refused,rest\na,,1,2\n"),
+        ("csv", "portrait,refused\na\n"),
+    ],
+    ids=[
+        "figures are a list",
+        "a figure without end",
+        "deep",
+        "a cell without end",
+        "a cell too many",
+        "a cell too few",
+    ],
+)
+def test_scores_that_are_damaged_are_refused(tmp_path: Path, suffix: str, text: str) -> None:
+    path = tmp_path / f"odd.{suffix}"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match="holds no scores"):
+        read_scores(path)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".json"])
+def test_a_refusal_of_several_lines_comes_back(tmp_path: Path, suffix: str) -> None:
+    scores = [PortraitScore("a\u2028b", {"rest": 1.0}), PortraitScore("c", refused="one\ntwo\r\nthree\x85four")]
+    write_scores(tmp_path / f"scores{suffix}", scores)
+    assert read_scores(tmp_path / f"scores{suffix}") == scores
+
+
 def test_a_portrait_is_scored_by_whatever_instruments_there_are(madonna: OpenPortrait) -> None:
     echo = Echo(madonna.image, share=0.65)
     instruments = Instruments(echo.read, (Fixed(),), (Bright(),), renderer=lambda rig: echo)

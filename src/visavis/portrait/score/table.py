@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -155,19 +156,33 @@ def read_scores(path: Path) -> list[PortraitScore]:
         InputError: the file is missing or not of that form.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        # As bytes: a refusal may hold line breaks of any kind, which reading as text would make one.
+        text = path.read_bytes().decode("utf-8")
         if path.suffix.lower() == ".json":
-            return [
+            scores = [
                 PortraitScore(
                     item["name"], {key: float(value) for key, value in item["figures"].items()}, item["refused"]
                 )
                 for item in json.loads(text)["portraits"]
             ]
-        scores = []
-        for line in csv.DictReader(text.splitlines()):
-            figures = {key: float(value) for key, value in line.items() if key not in ("portrait", "refused") and value}
-            scores.append(PortraitScore(line["portrait"], figures, line["refused"]))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        else:
+            scores = []
+            for line in csv.DictReader(io.StringIO(text, newline="")):
+                cells = {key: value for key, value in line.items() if key not in ("portrait", "refused") and value}
+                figures = {key: float(value) for key, value in cells.items()}
+                scores.append(PortraitScore(line["portrait"], figures, line["refused"]))
+        if not all(isinstance(word, str) for score in scores for word in (score.name, score.refused)):
+            raise TypeError("a name or a refusal is missing")
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        ArithmeticError,
+        RecursionError,
+        csv.Error,
+    ) as error:
         raise InputError(f"{path} holds no scores of `visavis portrait score` ({error})") from error
     return scores
 
