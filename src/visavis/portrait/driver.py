@@ -11,7 +11,7 @@ import numpy as np
 
 from visavis.assets import AssetStore
 from visavis.errors import NoFaceError
-from visavis.portrait.passage import Timeline, relative_to_rest
+from visavis.portrait.passage import ABSENCE_S, Timeline, relative_to_rest
 from visavis.types import Expression, Float32, Reading
 
 __all__ = ["read_driver", "steadied"]
@@ -41,7 +41,7 @@ def read_driver(
 
     Returns:
         One entry a frame at the frame's own time, without gaps; with several people, the one who leads at first is
-        followed.
+        followed, and another only when that one has been gone for longer than `visavis.portrait.passage.ABSENCE_S`.
 
     Raises:
         InputError: the video cannot be read; NoFaceError when nobody is in it.
@@ -52,15 +52,12 @@ def read_driver(
 
     times: list[float] = []
     expressions: list[Expression | None] = []
-    lead: int | None = None
+    lead = _Lead()
     with VideoSource(path) as video, Reader(assets, smoothing=None, instruments=Instruments()) as reader:
         if on_start is not None:
             on_start(video.count())
         for frame in video:
-            readings = reader.read_frame(frame)
-            reading = _of_lead(readings, lead)
-            if reading is not None:
-                lead = reading.face.track_id
+            reading = lead.among(reader.read_frame(frame), frame.time_s)
             times.append(frame.time_s)
             expressions.append(None if reading is None else reading.expression)
             if on_frame is not None:
@@ -109,8 +106,19 @@ def steadied(timeline: Timeline) -> Timeline:
     return Timeline(timeline.times_s, tuple(item and next(smooth) for item in timeline.expressions))
 
 
-def _of_lead(readings: tuple[Reading, ...], lead: int | None) -> Reading | None:
-    for reading in readings:
-        if lead is not None and reading.face.track_id == lead:
-            return reading
-    return max(readings, key=lambda reading: reading.face.area, default=None)
+class _Lead:
+    """Who is followed through a film: the biggest face at first, then the same one."""
+
+    def __init__(self) -> None:
+        self._track: int | None = None
+        self._seen_s = -np.inf
+
+    def among(self, readings: tuple[Reading, ...], time_s: float) -> Reading | None:
+        """The reading of whoever is followed, in the frame at `time_s`; None where they are not seen."""
+        reading = next((item for item in readings if item.face.track_id == self._track), None)
+        # A face is lost for a frame now and then; whoever stands beside it does not take its place for that.
+        if reading is None and time_s - self._seen_s > ABSENCE_S:
+            reading = max(readings, key=lambda item: item.face.area, default=None)
+        if reading is not None:
+            self._track, self._seen_s = reading.face.track_id, time_s
+        return reading

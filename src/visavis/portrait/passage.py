@@ -20,7 +20,10 @@ from numpy.typing import NDArray
 from visavis.portrait.answer import Pace
 from visavis.types import BLENDSHAPE_INDEX, BLENDSHAPES, Expression, Float32
 
-__all__ = ["Key", "Passage", "Timeline", "blended", "emotion_passage", "relative_to_rest", "tour"]
+__all__ = ["ABSENCE_S", "Key", "Passage", "Timeline", "blended", "emotion_passage", "relative_to_rest", "tour"]
+
+#: Seconds after which somebody who is not seen any more counts as gone.
+ABSENCE_S: Final = 1.0
 
 #: Seconds that an expression takes to rise and to fade where nothing else is said, as a felt smile does: onsets last
 #: 0.4 to 0.7 s, offsets are slower (K. Schmidt, J. Cohn, Y. Tian, "Signal characteristics of spontaneous facial
@@ -184,7 +187,7 @@ class Timeline:
         """How many entries have a face."""
         return sum(expression is not None for expression in self.expressions)
 
-    def filled(self, *, absence_s: float = 1.0) -> Timeline:
+    def filled(self, *, absence_s: float = ABSENCE_S) -> Timeline:
         """The same without gaps: where no face was seen, the last expression fades to rest over `absence_s`."""
         filled: list[Expression] = []
         last, since = Expression(), 0.0
