@@ -110,6 +110,23 @@ def test_a_face_that_is_lost_when_it_moves_has_not_risen(painting: Image, disc: 
     )
     assert figures["reach/jawOpen"] == 0
     assert figures["reach/joy"] == 0
+    assert figures["monotone/jawOpen"] == 0
+    assert not [name for name in figures if name.startswith("crosstalk")]
+    assert {row.figure for row in summarise([PortraitScore("lost", figures)])} == set(figures)
+    by_shape, _ = tables([PortraitScore("lost", figures)])
+    assert [[cell.text for cell in cells] for _, cells in by_shape.rows] == len(SHAPES) * [4 * ["0.00"] + [""]]
+
+
+def test_a_face_that_is_lost_on_the_way_is_not_monotone_though_it_is_found_again(
+    painting: Image, disc: Float32
+) -> None:
+    echo = Echo(painting, spill=0.05)
+    figures = measure_reach(
+        echo, painting, disc, emotion_presets(), lambda image: None if echo.last["jawOpen"] == 0.5 else echo.read(image)
+    )
+    assert figures["monotone/jawOpen"] == figures["reach-half/jawOpen"] == 0
+    assert figures["crosstalk/jawOpen"] == pytest.approx(0.05, abs=1e-5)
+    assert figures["monotone/mouthFrown"] == 1
 
 
 def test_a_painting_that_cannot_be_read_at_rest_says_only_that(painting: Image, disc: Float32) -> None:

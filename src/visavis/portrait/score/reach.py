@@ -95,10 +95,10 @@ def measure_reach(
         `reach/NAME`, the rise of the score over rest at full weight, as a share of the asked;
         `reach-half/NAME`, the same at weight 0.5;
         `monotone/NAME`, 1 where the score never falls as the weight grows;
-        `crosstalk/NAME`, mean change of the other blendshapes' scores at full weight.
+        `crosstalk/NAME`, mean change of the other blendshapes' scores at full weight, left out where no face is seen.
         For each emotion `reach/EMOTION`: the summed rise of those of `SHAPES` that it asks for, as a share of the sum
         asked. `read-rest` is 1 where the reader sees the painting itself, else 0 and all others are left out. A face
-        that is lost when it moves has risen by nothing.
+        that is lost when it moves has risen by nothing, and is not monotone.
     """
     found = find_window(painting, landmarks, read)
     if found is None:
@@ -110,15 +110,19 @@ def measure_reach(
         others = np.ones(len(rest), bool)
         others[indices] = False
         others[0] = False
-        scores = [rest]
-        for weight in WEIGHTS:
-            seen = read(window.cut(renderer.render(Expression.from_mapping(dict.fromkeys(members, weight)))))
-            scores.append(rest if seen is None else seen)
-        rises = [float((score - rest)[indices].mean()) for score in scores]
+        scores = [
+            read(window.cut(renderer.render(Expression.from_mapping(dict.fromkeys(members, weight)))))
+            for weight in WEIGHTS
+        ]
+        rises = [0.0, *(0.0 if score is None else float((score - rest)[indices].mean()) for score in scores)]
         figures[f"reach/{name}"] = rises[-1] / WEIGHTS[-1]
         figures[f"reach-half/{name}"] = rises[1 + WEIGHTS.index(0.5)] / 0.5
-        figures[f"monotone/{name}"] = float(np.diff(rises).min() > -_TREMBLE)
-        figures[f"crosstalk/{name}"] = float(np.abs(scores[-1] - rest)[others].mean())
+        # No score is no rise, however little the others fell: who destroys the face must not pass for steady.
+        rising = all(score is not None for score in scores) and np.diff(rises).min() > -_TREMBLE
+        figures[f"monotone/{name}"] = float(rising)
+        full = scores[-1]
+        if full is not None:
+            figures[f"crosstalk/{name}"] = float(np.abs(full - rest)[others].mean())
     for label in EMOTIONS[1:]:
         asked = presets[label]
         indices = [
