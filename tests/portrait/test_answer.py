@@ -68,6 +68,21 @@ def test_mirror_passes_weights_and_gaze_through_and_as_much_of_the_heads_turn_as
     np.testing.assert_allclose(expression.sway, (yaw, 0.0, 0.0), atol=1e-2)
 
 
+def test_a_mirror_turns_to_both_sides_alike() -> None:
+    left, right = Answerer(PRESETS, mode="mirror", sway=1.0), Answerer(PRESETS, mode="mirror", sway=1.0)
+    face = Face(np.array([0, 0, 10, 10], np.float32))
+    for gaze, sway in (((0.5, 0.3), (8.0, -3.0, 2.0)), ((0.1, 0.0), (1.0, 0.0, 0.0)), ((-0.4, 0.2), (-5.0, 1.0, 0.0))):
+        there = Reading(face, Expression.from_mapping({}, gaze=gaze, sway=sway))
+        back = Reading(
+            face,
+            Expression.from_mapping({}, gaze=(-gaze[0], -gaze[1]), sway=(-sway[0], -sway[1], -sway[2])),
+        )
+        for _ in range(5):
+            one, other = left.step(there, 1 / 30), right.step(back, 1 / 30)
+            np.testing.assert_allclose(one.gaze, -other.gaze, atol=1e-6)
+            np.testing.assert_allclose(one.sway, -other.sway, atol=1e-6)
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_a_reading_without_emotion_is_mirrored_in_every_mode(mode: str) -> None:
     expression = settled(Answerer(PRESETS, mode=mode), reading(None, smile=0.6))

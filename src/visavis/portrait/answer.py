@@ -41,7 +41,7 @@ _LONGEST_STEP_S: Final = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How many seconds nine tenths of a change take: `attack_s` when a weight rises, `release_s` when it falls."""
+    """How many seconds nine tenths of a change take: `attack_s` away from rest, `release_s` towards it."""
 
     attack_s: float
     release_s: float
@@ -213,7 +213,8 @@ class Answerer:
         """
         dt = min(max(dt, 0.0), _LONGEST_STEP_S)
         target, pace = self._target(reading, look)
-        rising = target > self._value
+        # Gaze and sway have signs: to look left is to rise as well.
+        rising = np.abs(target) > np.abs(self._value)
         times = np.where(rising, pace.attack_s, pace.release_s)
         if reading is not None and not self._mirrors(reading):
             times[_GAZE], times[_SWAY] = _GAZE_S, _TURN_S
