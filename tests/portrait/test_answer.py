@@ -195,6 +195,24 @@ def test_a_faint_emotion_is_not_answered_and_a_clearer_one_more() -> None:
     assert 0 < strength(0.45) < strength(0.6) < strength(0.75)
 
 
+def test_what_is_heard_is_what_is_answered() -> None:
+    answerer = Answerer(PRESETS)
+    starts = load_answers().threshold.starts
+    for what, heard in (
+        (reading("joy"), "joy"),
+        (reading("joy", starts - 0.02), "neutral"),
+        (reading("joy", starts + 0.02), "joy"),
+        (reading(None), "neutral"),
+        (reading("anger"), "anger"),
+        (None, "neutral"),
+    ):
+        answerer.step(what, 1 / 30)
+        assert answerer.heard == heard
+    mirror = Answerer(PRESETS, mode="mirror")
+    mirror.step(reading("joy"), 1 / 30)
+    assert mirror.heard == "neutral"
+
+
 def test_two_emotions_that_are_nearly_equal_do_not_make_it_flicker() -> None:
     answerer = Answerer(PRESETS)
     heard = []

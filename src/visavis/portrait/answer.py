@@ -195,6 +195,7 @@ class Answerer:
         """Begin anew, at rest: nothing is remembered of earlier spectators."""
         self._value: NDArray[np.float64] = np.zeros(_WEIGHTS + 5)
         self._speed: NDArray[np.float64] = np.zeros(_WEIGHTS + 5)
+        self._chosen = "neutral"
         self._heard = "neutral"
         self._fading = self.table.pace["neutral"].release_s
 
@@ -212,11 +213,12 @@ class Answerer:
         A reading without an emotion (the attributes-only mode) is mirrored, whatever the mode.
         """
         dt = min(max(dt, 0.0), _LONGEST_STEP_S)
-        target, pace = self._target(reading, look)
+        emotion = self._answerable(reading)
+        target, pace = self._target(reading, emotion, look)
         # Gaze and sway have signs: to look left is to rise as well.
         rising = np.abs(target) > np.abs(self._value)
         times = np.where(rising, pace.attack_s, pace.release_s)
-        if reading is not None and not self._mirrors(reading):
+        if emotion is not None:
             times[_GAZE], times[_SWAY] = _GAZE_S, _TURN_S
         self._follow(target, times, dt)
         values = self._value.astype(np.float32)
@@ -224,20 +226,24 @@ class Answerer:
             np.clip(values[:_WEIGHTS], 0, 1), np.clip(values[_GAZE], -1, 1), np.ascontiguousarray(values[_SWAY])
         )
 
-    def _mirrors(self, reading: Reading) -> bool:
-        return self.mode == "mirror" or reading.emotion is None
+    def _answerable(self, reading: Reading | None) -> Emotion | None:
+        """The emotion that a reading asks to be answered; None when it is mirrored, or nobody is there."""
+        return None if reading is None or self.mode == "mirror" else reading.emotion
 
-    def _target(self, reading: Reading | None, look: tuple[float, float] | None) -> tuple[NDArray[np.float64], Pace]:
+    def _target(
+        self, reading: Reading | None, emotion: Emotion | None, look: tuple[float, float] | None
+    ) -> tuple[NDArray[np.float64], Pace]:
+        self._heard = "neutral"
         if reading is None:
-            self._heard = "neutral"
+            self._chosen = "neutral"
             return np.zeros(_WEIGHTS + 5), self.table.rest
-        if reading.emotion is None or self.mode == "mirror":
+        if emotion is None:
             mirrored = _flat(reading.expression)
             mirrored[_SWAY] *= self._sway
             return mirrored, self.table.mirror
-        probability = self._listen(reading.emotion)
+        probability = self._listen(emotion)
         rows = self.table.answer if self.mode == "answer" else self.table.contrary
-        row = rows[self._heard]
+        row = rows[self._chosen]
         pace = row.pace
         if row.strength > 0:
             self._fading = pace.release_s
@@ -246,6 +252,8 @@ class Answerer:
             pace = replace(pace, release_s=self._fading)
         limits = self.table.threshold
         loudness = min(max((probability - limits.starts) / (limits.full - limits.starts), 0.0), 1.0)
+        if loudness > 0:
+            self._heard = self._chosen
         target = _flat(self._presets[row.plays]) * (row.strength * loudness)
         if look is not None:
             target[_GAZE] = np.clip(look, -1, 1)
@@ -256,9 +264,9 @@ class Answerer:
         """Choose the emotion to answer, changing only for a clear lead, and return its probability."""
         probabilities = emotion.probabilities
         best = int(np.argmax(probabilities))
-        current = EMOTIONS.index(self._heard)
+        current = EMOTIONS.index(self._chosen)
         if best != current and probabilities[best] > probabilities[current] + self.table.threshold.margin:
-            self._heard = EMOTIONS[best]
+            self._chosen = EMOTIONS[best]
             current = best
         return float(probabilities[current])
 
