@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from importlib.metadata import EntryPoint, EntryPoints
 
@@ -61,6 +63,27 @@ def test_a_renderer_that_breaks_a_promise_is_found_out(
     small_head: OpenPortrait, spoil: Callable[[Image, Expression], Image], broken: str
 ) -> None:
     assert broken in broken_promises(lambda rig: Spoilt(rig, spoil), small_head)
+
+
+def test_what_a_renderer_raises_is_told(small_head: OpenPortrait) -> None:
+    def faint(image: Image, expression: Expression) -> Image:
+        if expression.sway.any():
+            raise ZeroDivisionError("no turning")
+        return image
+
+    broken = broken_promises(lambda rig: Spoilt(rig, faint), small_head)
+    assert broken["test_even_everything_at_once_leaves_the_background"] == "ZeroDivisionError: no turning"
+    assert "test_it_is_deterministic" not in broken
+
+
+def test_the_contract_holds_where_assertions_are_left_out() -> None:
+    code = (
+        "from visavis.portrait.contract import RendererContract\n"
+        "RendererContract.renderer = object()\n"
+        "RendererContract().test_it_is_a_portrait_renderer()"
+    )
+    done = subprocess.run([sys.executable, "-O", "-c", code], capture_output=True, text=True, check=False)
+    assert "AssertionError: object has no method `render`" in done.stderr
 
 
 def test_a_contract_without_a_renderer_says_what_it_needs() -> None:
