@@ -228,6 +228,17 @@ def test_motion_is_seen_as_people_were_measured_freed_of_pose(madonna: OpenPortr
     assert seen_motion(0.5 * chin, 0)["seen-motion-95/joy"] < 0.05
 
 
+def test_motion_is_seen_in_whatever_window_the_face_is_seen(madonna: OpenPortrait) -> None:
+    rest = load_basis().neutral * (10, -10, -10) + np.float32(100)
+    pictures = iter([None, None, *7 * [rest.astype(np.float32)]])
+    renderer = Made(madonna.image, lambda image, _: image)
+    figures = measure_seen_motion(
+        renderer, madonna.image, madonna.rig.landmarks, emotion_presets(), lambda _: next(pictures)
+    )
+    assert figures["seen-motion/joy"] == pytest.approx(0, abs=1e-6)
+    assert measure_seen_motion(renderer, madonna.image, madonna.rig.landmarks, emotion_presets(), lambda _: None) == {}
+
+
 class Fixed:
     """A judge that always sees joy."""
 

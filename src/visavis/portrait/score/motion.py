@@ -14,7 +14,7 @@ from visavis.portrait.lids import lid_positions
 from visavis.portrait.pose import similarity
 from visavis.portrait.render import PortraitRenderer
 from visavis.portrait.rig import Rig, motion_weights
-from visavis.portrait.score.reach import FaceWindow
+from visavis.portrait.score.reach import find_window
 from visavis.portrait.topology import EYES, LIP_LOWER, LIP_UPPER, MESH_POINTS, RIGID
 from visavis.types import EMOTIONS, Expression, Float32, Image
 
@@ -57,25 +57,25 @@ def measure_seen_motion(
     """
     basis = basis or load_basis()
     reach = basis.reach[:MESH_POINTS].astype(np.float64) * basis.width
-    window = FaceWindow(landmarks)
-    rest = _freed_of_pose(read(window.cut(painting)), basis)
     figures: dict[str, float] = {}
-    if rest is None:
+    found = find_window(painting, landmarks, read)
+    if found is None:
         return figures
+    window, seen = found
+    rest = _freed_of_pose(seen, basis)
     for label in EMOTIONS[1:]:
-        moved = _freed_of_pose(read(window.cut(renderer.render(presets[label]))), basis)
-        if moved is None:
+        shown = read(window.cut(renderer.render(presets[label])))
+        if shown is None:
             continue
+        moved = _freed_of_pose(shown, basis)
         ratio = np.linalg.norm((moved - rest)[:MESH_POINTS, :2], axis=1) / reach
         figures[f"seen-motion/{label}"] = float(ratio.max())
         figures[f"seen-motion-95/{label}"] = float(np.percentile(ratio, 95))
     return figures
 
 
-def _freed_of_pose(landmarks: Float32 | None, basis: Basis) -> NDArray[np.float64] | None:
+def _freed_of_pose(landmarks: Float32, basis: Basis) -> NDArray[np.float64]:
     """Landmarks in the frame of the canonical face, (478, 3) centimetres."""
-    if landmarks is None:
-        return None
     upright = landmarks.astype(np.float64) * (1, -1, -1)
     rigid = list(RIGID)
     rotation, scale, shift = similarity(upright[rigid], basis.neutral[rigid].astype(np.float64))

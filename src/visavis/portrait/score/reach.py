@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 
@@ -40,6 +40,9 @@ _SHOWN: Final = 512
 ReadBlendshapes = Callable[[Image], Float32 | None]
 
 
+_Seen = TypeVar("_Seen")
+
+
 class FaceWindow:
     """Always the same square around one face of a painting.
 
@@ -71,13 +74,15 @@ class FaceWindow:
         return window
 
 
-def find_window(painting: Image, landmarks: Float32, read: ReadBlendshapes) -> tuple[FaceWindow, Float32] | None:
-    """A window in which the reader sees the resting face, and the scores at rest; None where it never does."""
+def find_window(
+    painting: Image, landmarks: Float32, read: Callable[[Image], _Seen | None]
+) -> tuple[FaceWindow, _Seen] | None:
+    """A window in which the reader sees the resting face, and what it sees; None where it never does."""
     for side in _SIDES:
         window = FaceWindow(landmarks, side=side)
-        scores = read(window.cut(painting))
-        if scores is not None:
-            return window, scores
+        seen = read(window.cut(painting))
+        if seen is not None:
+            return window, seen
     return None
 
 
