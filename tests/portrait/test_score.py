@@ -273,6 +273,13 @@ def test_a_judge_who_sees_joy_everywhere_reads_one_of_four(painting: Image, disc
     assert figures["fixed-p/neutral"] == pytest.approx(0.2)
 
 
+def test_without_a_judge_nothing_is_rendered(painting: Image, disc: Float32) -> None:
+    def refuse(image: Image, weight: float) -> Image:
+        raise AssertionError("it was rendered")
+
+    assert measure_judgement(Made(painting, refuse), disc, emotion_presets(), []) == {}
+
+
 def test_a_tilted_face_is_turned_level(madonna: OpenPortrait) -> None:
     """Turned by twelve degrees and back, the face lies where it lay."""
     x, y = (float(value) for value in madonna.rig.landmarks[:MESH_POINTS, :2].mean(axis=0))
@@ -316,7 +323,7 @@ def test_likeness_is_measured_from_strangers(painting: Image, disc: Float32) -> 
     ],
 )
 def test_targets(figure: str, value: float, met: bool) -> None:
-    target = target_of(figure)
+    target = target_of(figure, judges=("fer",))
     assert target is not None
     assert target.met(value) is met
 
@@ -325,12 +332,12 @@ def test_targets(figure: str, value: float, met: bool) -> None:
     "figure", ["reach/noseSneer", "reach/joy", "fer/fear", "fer-p/joy", "likeness/fear", "read-rest"]
 )
 def test_what_is_only_reported_has_no_target(figure: str) -> None:
-    assert target_of(figure) is None
+    assert target_of(figure, judges=("fer",)) is None
 
 
 SCORES = (
-    PortraitScore("a", {"reach/jawOpen": 0.8, "texture/joy": 0.1, "fer/joy": 1.0}),
-    PortraitScore("b", {"reach/jawOpen": 0.5, "texture/joy": -0.3, "fer/joy": 1.0, "read-rest": 1.0}),
+    PortraitScore("a", {"reach/jawOpen": 0.8, "texture/joy": 0.1, "fer/joy": 1.0, "fer/four": 0.25}),
+    PortraitScore("b", {"reach/jawOpen": 0.5, "texture/joy": -0.3, "fer/joy": 1.0, "fer/four": 0.5, "read-rest": 1.0}),
     PortraitScore("c", refused='a profile, with "quotes" and, commas'),
 )
 
@@ -360,6 +367,18 @@ def test_the_tables_mark_what_is_missed(tmp_path: Path) -> None:
     by_shape, by_emotion = tables(SCORES)
     assert [name for name, _ in by_shape.rows] == ["jawOpen"]
     assert [name for name, _ in by_emotion.rows] == ["read by fer", "texture departs"]
+
+
+def test_any_judge_has_rows_and_targets_in_the_order_in_which_they_judged() -> None:
+    def of(judge: str) -> dict[str, float]:
+        return {f"{judge}/joy": 1.0, f"{judge}-level/joy": 0.0, f"{judge}-p/joy": 0.6} | {
+            f"{kind}/four": 0.5 for kind in (judge, f"{judge}-level")
+        }
+
+    (_, by_emotion) = tables([PortraitScore("a", of("oracle") | of("faceapi"))])
+    names = ["  eyes level", "  probability"]
+    assert [name for name, _ in by_emotion.rows] == ["read by oracle", *names, "read by face-api", *names]
+    assert [cells[0].target for _, cells in by_emotion.rows] == 2 * ["≥ 0.9", "≥ 0.9", ""]
 
 
 def test_the_summary_goes_into_the_json(tmp_path: Path) -> None:

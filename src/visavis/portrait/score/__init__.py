@@ -6,7 +6,7 @@ print(score.figures["reach/jawOpen"])
 """
 
 from visavis.portrait.score.measure import Instruments, PortraitScore, score_portrait
-from visavis.portrait.score.summary import Row, Target, summarise, target_of
+from visavis.portrait.score.summary import Row, Target, judges_of, summarise, target_of
 from visavis.portrait.score.table import read_scores, tables, write_scores
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "PortraitScore",
     "Row",
     "Target",
+    "judges_of",
     "read_scores",
     "score_portrait",
     "summarise",

@@ -44,8 +44,11 @@ def measure_judgement(
         For each judge and emotion `JUDGE/EMOTION`, 1 where the most probable label is the one that was asked for, and
         `JUDGE-p/EMOTION`, its probability; `JUDGE-p/neutral` is that of the painting at rest, and `JUDGE/four` the
         share of joy, surprise, sadness and anger that is read. `JUDGE-level/...` are the same of the face turned level.
+        Nothing is rendered where there is no judge.
     """
-    figures = {}
+    figures: dict[str, float] = {}
+    if not judges:
+        return figures
     for label in EMOTIONS:
         image = renderer.render(presets[label])
         level = turned_level(image, landmarks)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,8 +12,10 @@ import numpy as np
 from visavis.portrait.score.measure import PortraitScore
 from visavis.portrait.score.reach import SHAPES
 
-__all__ = ["Row", "Target", "summarise", "target_of"]
+__all__ = ["LEVEL", "Row", "Target", "judges_of", "summarise", "target_of"]
 
+#: What the kind of a figure ends in that a judge gives of the face turned level.
+LEVEL: Final = "-level"
 #: Blendshapes of which the landmarker must see at least so much of what is asked; the second group is harder to see.
 _STRONG: Final = ("mouthSmile", "jawOpen", "browInnerUp", "browOuterUp", "eyeBlink", "mouthPucker")
 #: What the landmarker cannot report: over sixteen videos of living faces no sneer ever scored above .001.
@@ -46,8 +48,23 @@ class Target:
         return f"{'≥' if self.at_least else '≤'} {self.bound:g}"
 
 
-def target_of(figure: str) -> Target | None:
-    """The product's own target for a figure of `PortraitScore`; None where it is only reported."""
+def judges_of(figures: Iterable[str]) -> list[str]:
+    """The judges among the names of figures: only theirs have the share that is read of four emotions.
+
+    >>> judges_of(["fer/joy", "fer/four", "fer-level/four", "likeness/joy"])
+    ['fer']
+    """
+    kinds = [name.removesuffix("/four") for name in figures if name.endswith("/four")]
+    return [kind for kind in kinds if not kind.endswith(LEVEL)]
+
+
+def target_of(figure: str, *, judges: Collection[str] = ()) -> Target | None:
+    """The product's own target for a figure of `PortraitScore`; None where it is only reported.
+
+    Args:
+        figure: its name.
+        judges: who named emotions, as `judges_of` tells from all figures; what they read has targets.
+    """
     kind, _, what = figure.partition("/")
     if kind == "reach" and what in SHAPES and what not in _BLIND:
         return Target(0.6 if what in _STRONG else 0.4)
@@ -63,7 +80,7 @@ def target_of(figure: str) -> Target | None:
         return Target(12.0, at_least=False)
     if kind in ("motion", "seen-motion", "seen-motion-95"):
         return Target(1.0, at_least=False)
-    if kind.removesuffix("-level") in ("fer", "human", "faceapi"):
+    if kind.removesuffix(LEVEL) in judges:
         bound = _READ_MEAN if what == "four" else _READ.get(what)
         return None if bound is None else Target(bound)
     if kind == "likeness":
@@ -98,13 +115,14 @@ class Row:
 def summarise(scores: Sequence[PortraitScore]) -> list[Row]:
     """One row a figure, in the order in which they were measured."""
     names = list(dict.fromkeys(name for score in scores for name in score.figures))
+    judges = judges_of(names)
     rows = []
     for name in names:
         values = [score.figures[name] for score in scores if name in score.figures]
         values = [value for value in values if not math.isnan(value)]
         if not values:
             continue
-        target = target_of(name)
+        target = target_of(name, judges=judges)
         sizes = np.abs(values) if target is not None and target.magnitude else np.array(values)
         rows.append(
             Row(

@@ -14,7 +14,7 @@ from visavis.errors import InputError
 from visavis.files import check_suffix, replacing
 from visavis.portrait.score.measure import PortraitScore
 from visavis.portrait.score.reach import SHAPES
-from visavis.portrait.score.summary import Row, summarise
+from visavis.portrait.score.summary import LEVEL, Row, judges_of, summarise
 from visavis.types import EMOTIONS
 
 __all__ = ["SUFFIXES", "Cell", "Table", "read_scores", "tables", "write_scores"]
@@ -24,15 +24,6 @@ SUFFIXES: Final = (".csv", ".json", ".md")
 
 _BY_SHAPE: Final = {"reach": "rise", "reach-half": "at half", "monotone": "never falls", "crosstalk": "crosstalk"}
 _BY_EMOTION: Final = {
-    "fer": "read by fer",
-    "fer-level": "  eyes level",
-    "fer-p": "  probability",
-    "human": "read by human",
-    "human-level": "  eyes level",
-    "human-p": "  probability",
-    "faceapi": "read by face-api",
-    "faceapi-level": "  eyes level",
-    "faceapi-p": "  probability",
     "likeness": "likeness",
     "motion": "motion / human",
     "seen-motion": "  as it is seen",
@@ -42,6 +33,8 @@ _BY_EMOTION: Final = {
     "background": "background kept",
     "reach": "rise",
 }
+#: Judges whose package is spelt otherwise than their figures.
+_SPELT: Final = {"faceapi": "face-api"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +72,18 @@ def tables(scores: Sequence[PortraitScore]) -> tuple[Table, Table]:
         median = Cell() if rise is None else Cell(f"{rise.median:.2f}")
         by_shape.append((name, (_cell(rise), median, *map(_cell, others))))
     labels = (*EMOTIONS[1:], "four")
-    by_emotion = [
-        (text, tuple(_cell(found.get(f"{kind}/{label}")) for label in labels)) for kind, text in _BY_EMOTION.items()
-    ]
+    kinds = [pair for judge in judges_of(found) for pair in _by_judge(judge)] + list(_BY_EMOTION.items())
+    by_emotion = [(text, tuple(_cell(found.get(f"{kind}/{label}")) for label in labels)) for kind, text in kinds]
     return (
         Table("blendshape", ("rise", "median", *list(_BY_SHAPE.values())[1:]), _filled(by_shape)),
         Table("emotion", labels, _filled(by_emotion)),
     )
+
+
+def _by_judge(judge: str) -> tuple[tuple[str, str], ...]:
+    """The rows of one judge: the kind of figure and what it is called."""
+    named = _SPELT.get(judge, judge)
+    return (judge, f"read by {named}"), (f"{judge}{LEVEL}", "  eyes level"), (f"{judge}-p", "  probability")
 
 
 def _filled(rows: Sequence[tuple[str, tuple[Cell, ...]]]) -> tuple[tuple[str, tuple[Cell, ...]], ...]:
