@@ -63,6 +63,15 @@ class Model:
         return values
 
 
+def test_each_layer_is_a_primitive_in_the_order_that_is_written_down(data: bytes) -> None:
+    model = Model(data)
+    names = [
+        model.document["materials"][primitive["material"]]["name"] for primitive in model.mesh("Portrait")["primitives"]
+    ]
+    eyes = ["whiteRight", "irisRight", "whiteLeft", "irisLeft"]
+    assert names == ["cavity", "teeth", *eyes, *4 * ["painting"]]  # of the painting: face, lower and upper lip, body
+
+
 def test_targets_bear_the_names_of_the_blendshapes(data: bytes) -> None:
     model = Model(data)
     portrait = model.mesh("Portrait")

@@ -48,8 +48,8 @@ class Body:
 
     Attributes:
         grid: where the field is sampled.
-        field: (rows, columns, 2) float32, displacement in pixels of a full breath; the same as the rig's motion
-            `breath` where that has its grid.
+        field: (rows, columns, 2) float32, displacement in pixels of a full breath. On the border of the rig's grid it
+            equals the motion `breath`; within, that one also tips the head.
     """
 
     grid: Grid

@@ -2,12 +2,13 @@
 
     write_glb("portrait.glb", rig)
 
-One mesh, `Portrait`, has a primitive for each layer of the rig, from the back: the cavity of the mouth with the upper
-teeth, lower teeth and tongue, the eyeballs, the irises, the face (cut open between the lids), the lower and the upper
-lip, and, behind them all, the part of the painting that breathes. All share the targets: the 51 blendshapes that move
-something, one degree of `swayYaw`, `swayPitch` and `swayRoll`, and `breath`. The whole painting hangs behind as a
-second mesh. The painting is 1 unit high, its middle at the origin, x to the right, y up, z towards the viewer;
-materials are unlit, since a painting brings its own light.
+One mesh, `Portrait`, has a primitive for each layer of the rig, in this order: the cavity of the mouth with lower teeth
+and tongue, the upper teeth, for each eye its white and its iris, the face (cut open between the lids), the lower and
+the upper lip, and the part of the painting that breathes; their depths tell what lies before what, and what breathes
+lies behind the others. All share the targets: the 51 blendshapes that move something, one degree of `swayYaw`,
+`swayPitch` and `swayRoll`, and `breath`. The whole painting hangs behind as a second mesh. The painting is 1 unit high,
+its middle at the origin, x to the right, y up, z towards the viewer; materials are unlit, since a painting brings its
+own light.
 
 Morph targets add up linearly, so this form has no creases, and lids that two blendshapes move at once move by the sum.
 
