@@ -1,6 +1,6 @@
 """Look a rig over when it is made: how the head stands, what the mouth and eyes do, how far each motion reaches.
 
-report = check_rig(image, face, rig)
+report = check_rig(rig, face)
 write_image("check.png", draw_rig(rig))
 """
 
@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.portrait.eyes import Eye
+from visavis.portrait.eyes import CURVE_MARGIN, Eye
 from visavis.portrait.lids import lid_positions
 from visavis.portrait.occlusion import find_covers
 from visavis.portrait.rig import MIN_FACE_WIDTH, Rig
@@ -25,13 +25,15 @@ Array = NDArray[np.float64]
 
 #: From which gap a mouth counts as parted, in mouth widths; below it the lips are cut along one dark line.
 _PARTED: Final = 0.09
-#: Aperture over width of the wider eye: below these it is closed, or lowered. Open painted eyes have 0.29 and more.
+#: Aperture over width of an eye: below these it is closed, or lowered. Open painted eyes have 0.29 and more.
 _CLOSED: Final = 0.07
 _LOWERED: Final = 0.24
 #: A blendshape that moves no paint by so many pixels cannot be seen.
 _LEAST_REACH: Final = 0.5
 #: Beyond this turn of the head, one half of the face has little paint to move.
 _STEEP_YAW: Final = 40.0
+#: Of a face below this confidence a person should judge whether it is one: below 0.6 the detector tells none at all.
+_SURE: Final = 0.7
 #: Faces narrower than this can be rigged, and show little.
 _SMALL_FACE: Final = 120
 
@@ -90,7 +92,7 @@ def check_rig(rig: Rig, face: Face) -> RigReport:
     still = [name for name, pixels in reach.items() if pixels < _LEAST_REACH and name != "_neutral"]
     if still:
         concerns.append(f"these hardly move anything: {', '.join(still)}")
-    if face.score < 0.7:
+    if face.score < _SURE:
         concerns.append(f"the detector is unsure of this face ({face.score:.2f})")
     return RigReport(
         face_width=rig.face_width,
@@ -204,8 +206,6 @@ def _state(eye: Eye) -> Literal["open", "lowered", "closed"]:
 
 def _eye_curve(eye: Eye, curve: NDArray[np.float32]) -> Array:
     """A curve of an eye's own frame in painting pixels, from corner to corner."""
-    from visavis.portrait.eyes import CURVE_MARGIN
-
     u = np.linspace(-CURVE_MARGIN, 1 + CURVE_MARGIN, len(curve)) * eye.width
     inside = (u >= 0) & (u <= eye.width)
     return np.asarray(eye.origin + u[inside, None] * eye.axis + curve[inside, None] * eye.down, np.float64)
