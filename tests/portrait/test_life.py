@@ -9,8 +9,8 @@ import pytest
 
 from visavis.portrait.answer import Answerer
 from visavis.portrait.gallery import OpenPortrait
-from visavis.portrait.life import CHAPTER_S, Life, Signs, animate
-from visavis.portrait.passage import emotion_passage
+from visavis.portrait.life import CHAPTER_S, Life, Signs, animate, blink
+from visavis.portrait.passage import Key, Passage, emotion_passage
 from visavis.portrait.presence import Lived, Presence
 from visavis.portrait.presets import emotion_presets
 from visavis.portrait.render import MeshRenderer
@@ -79,6 +79,17 @@ def test_lids_close_and_open_again_without_a_jump(signs: list[Signs]) -> None:
     assert (lids == 0).mean() > 0.85
     # At most 1.9 times the way in a tenth of a second, which is the fastest blink at its fastest.
     assert np.abs(np.diff(lids)).max() <= 1.9 / 0.1 / RATE
+
+
+def test_a_blink_closes_faster_than_it_opens_and_is_told_once() -> None:
+    times = np.linspace(0, 0.5, 501)
+    lids = np.asarray(blink(times, closing_s=0.1, shut_s=0.05, opening_s=0.2))
+    assert lids[0] == lids[350:].max() == 0
+    assert (lids[100:151] == 1).all()
+    assert np.argmax(lids > 0.5) * 0.001 == pytest.approx(0.05, abs=0.002)
+    passage = Passage((Key(0.0, Expression()),), 1.0, blinks_s=(0.5,))
+    played = [passage.at(time_s)["eyeBlinkLeft"] for time_s in 0.5 + times]
+    np.testing.assert_allclose(played, blink(times), atol=1e-6)
 
 
 def test_breaths_are_slow_and_uneven(signs: list[Signs]) -> None:

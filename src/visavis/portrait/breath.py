@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.portrait.fields import Grid
+from visavis.portrait.life import minimum_jerk
 from visavis.types import Float32
 
 __all__ = ["Body", "around", "away_from_border", "breath_field", "make_body"]
@@ -104,7 +105,7 @@ def breath_field(hull: Array, face_width: float, places: Array, shape: tuple[int
 def away_from_border(places: Array, shape: tuple[int, ...], width: float) -> Array:
     """0 on the border of a painting of `shape`, rising smoothly to 1 at `width` pixels from it: (...) for (..., 2)."""
     x, y = places[..., 0], places[..., 1]
-    return _step(np.minimum.reduce([x, y, shape[1] - 1 - x, shape[0] - 1 - y]) / width)
+    return np.asarray(minimum_jerk(np.minimum.reduce([x, y, shape[1] - 1 - x, shape[0] - 1 - y]) / width))
 
 
 def around(box: tuple[int, int, int, int], hole: tuple[int, int, int, int] | None) -> list[tuple[int, int, int, int]]:
@@ -124,10 +125,4 @@ def around(box: tuple[int, int, int, int], hole: tuple[int, int, int, int] | Non
 
 def _bell(distance: Array) -> Array:
     """1 up to 0, falling smoothly to 0 at 1."""
-    return 1 - _step(distance)
-
-
-def _step(t: Array) -> Array:
-    """From 0 to 1 without a kink: 6 t^5 - 15 t^4 + 10 t^3."""
-    t = np.clip(t, 0, 1)
-    return np.asarray(t * t * t * (10 - 15 * t + 6 * t * t))
+    return np.asarray(1 - minimum_jerk(distance))

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from visavis.types import BLENDSHAPE_INDEX, Expression, Float32
 
-__all__ = ["CHAPTER_S", "Chapter", "Life", "Looks", "Signs", "animate", "minimum_jerk"]
+__all__ = ["CHAPTER_S", "Chapter", "Life", "Looks", "Signs", "animate", "blink", "minimum_jerk"]
 
 Array = NDArray[np.float64]
 
@@ -195,6 +195,24 @@ def minimum_jerk(t: Any) -> Any:
     return t * t * t * (10 - 15 * t + 6 * t * t)
 
 
+def blink(
+    since_s: Any,
+    *,
+    closing_s: Any = _BLINK_CLOSE_S[0],
+    shut_s: Any = _BLINK_SHUT_S[0],
+    opening_s: Any = _BLINK_OPEN_S[0],
+) -> Any:
+    """How far a blink has closed the lids, in [0, 1]; the briskest of a life's blinks unless told otherwise.
+
+    Args:
+        since_s: seconds since it began; 0 before and after.
+        closing_s: how long lids take to close.
+        shut_s: how long they stay shut.
+        opening_s: how long they take to open.
+    """
+    return minimum_jerk(since_s / closing_s) - minimum_jerk((since_s - closing_s - shut_s) / opening_s)
+
+
 def _moments(random: np.random.Generator, every: tuple[float, float], *, count: int) -> Array:
     """When things begin that happen at log-normal intervals, (N,) seconds within a chapter.
 
@@ -280,8 +298,7 @@ class Chapter:
     def lids(self, now: float) -> float:
         """How far a blink has closed them."""
         start, closing, shut, opening, depth = self.blinks.T
-        since = now - start
-        closed = minimum_jerk(since / closing) - minimum_jerk((since - closing - shut) / opening)
+        closed = blink(now - start, closing_s=closing, shut_s=shut, opening_s=opening)
         return float((closed * depth).max(initial=0.0))
 
     def breath(self, now: float) -> float:

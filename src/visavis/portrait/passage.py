@@ -18,9 +18,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.portrait.answer import Pace
+from visavis.portrait.life import blink, minimum_jerk
 from visavis.types import BLENDSHAPE_INDEX, BLENDSHAPES, Expression, Float32
 
-__all__ = ["ABSENCE_S", "Key", "Passage", "Timeline", "blended", "emotion_passage", "relative_to_rest", "tour"]
+__all__ = [
+    "ABSENCE_S",
+    "Key",
+    "Passage",
+    "Timeline",
+    "blended",
+    "emotion_passage",
+    "frame_times",
+    "relative_to_rest",
+    "tour",
+]
 
 #: Seconds after which somebody who is not seen any more counts as gone.
 ABSENCE_S: Final = 1.0
@@ -31,10 +42,6 @@ ABSENCE_S: Final = 1.0
 _PACE: Final = Pace(0.55, 1.2)
 #: By how much eyes and brows go before the rest, in seconds.
 _LEAD_S: Final = 0.06
-#: A blink closes faster than it opens and lasts about a fifth of a second (VanderWerf et al., J. Neurophysiology 89,
-#: 2003).
-_BLINK_CLOSE_S: Final = 0.08
-_BLINK_OPEN_S: Final = 0.16
 _BLINKS: Final = [BLENDSHAPE_INDEX["eyeBlinkLeft"], BLENDSHAPE_INDEX["eyeBlinkRight"]]
 _UPPER_FACE: Final = np.array([name.startswith(("brow", "eye")) for name in BLENDSHAPES])
 
@@ -51,8 +58,7 @@ class Key:
 class Passage:
     """Expressions reached one after the other.
 
-    Between two keys every weight moves along a minimum-jerk curve, 10 t^3 - 15 t^4 + 6 t^5 (T. Flash, N. Hogan, "The
-    coordination of arm movements", J. Neuroscience 5, 1985), at rest at both.
+    Between two keys every weight moves along a minimum-jerk curve, at rest at both.
 
     Attributes:
         keys: at least one, their times rising.
@@ -79,16 +85,15 @@ class Passage:
         below = self._between(time_s)
         above = self._between(time_s + _LEAD_S)
         weights = np.where(_UPPER_FACE, above.weights, below.weights).astype(np.float32)
-        lids = max((_blink(time_s - start) for start in self.blinks_s), default=0.0)
+        lids = max((float(blink(time_s - start)) for start in self.blinks_s), default=0.0)
         if lids > 0:
-            # What squints or widens gives way to the blink as far as the lids are closed.
+            # Lids that are lowered already have less far to go: a blink is not added to them.
             weights[_BLINKS] = np.maximum(weights[_BLINKS], lids)
         return Expression(weights, above.gaze, below.sway, below.breath)
 
     def frame_times(self, frames_per_second: float) -> NDArray[np.float64]:
         """When to draw, in seconds: the first frame at 0, none at or after the end."""
-        count = max(round(self.duration_s * frames_per_second), 1)
-        return np.asarray(np.arange(count) / frames_per_second, np.float64)
+        return frame_times(self.duration_s, frames_per_second)
 
     def _between(self, time_s: float) -> Expression:
         times = [key.time_s for key in self.keys]
@@ -97,7 +102,13 @@ class Passage:
             return self.keys[min(place, len(times) - 1)].expression
         start, end = self.keys[place - 1], self.keys[place]
         t = (time_s - start.time_s) / (end.time_s - start.time_s)
-        return start.expression.mix(end.expression, t * t * t * (10 - 15 * t + 6 * t * t))
+        return start.expression.mix(end.expression, float(minimum_jerk(t)))
+
+
+def frame_times(duration_s: float, frames_per_second: float) -> NDArray[np.float64]:
+    """When to draw a film, in seconds: the first frame at 0, none at or after the end, and one at least."""
+    count = max(round(duration_s * frames_per_second), 1)
+    return np.asarray(np.arange(count) / frames_per_second, np.float64)
 
 
 def emotion_passage(expression: Expression, *, duration_s: float = 4.0, pace: Pace = _PACE) -> Passage:
@@ -254,11 +265,3 @@ def blended(weights: Mapping[str, float]) -> Expression:
         both = len(sides) == 2 and name not in BLENDSHAPE_INDEX and name not in ("jaw", "mouth")
         single.update(dict.fromkeys(sides, weight) if both else {name: weight})
     return Expression.from_mapping(single)
-
-
-def _blink(time_s: float) -> float:
-    """How far a blink has closed the lids, in [0, 1], `time_s` seconds after it began."""
-    if time_s <= 0 or time_s >= _BLINK_CLOSE_S + _BLINK_OPEN_S:
-        return 0.0
-    t = time_s / _BLINK_CLOSE_S if time_s < _BLINK_CLOSE_S else 1 - (time_s - _BLINK_CLOSE_S) / _BLINK_OPEN_S
-    return t * t * (3 - 2 * t)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.portrait.life import Life, animate, minimum_jerk
+from visavis.portrait.passage import frame_times
 from visavis.types import Expression, Reading
 
 __all__ = ["Lived", "Play", "Presence"]
@@ -121,5 +122,4 @@ class Lived:
 
     def frame_times(self, frames_per_second: float) -> NDArray[np.float64]:
         """When to draw, in seconds: the first frame at 0, none at or after the end."""
-        count = max(round(self.duration_s * frames_per_second), 1)
-        return np.asarray(np.arange(count) / frames_per_second, np.float64)
+        return frame_times(self.duration_s, frames_per_second)
