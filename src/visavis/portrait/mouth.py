@@ -33,6 +33,9 @@ _LINE_SAMPLES: Final = 65
 #: An adult's face is about 140 mm wide and its mouth at rest 50 mm; teeth are drawn to that scale.
 _FACE_MM: Final = 140.0
 _MOUTH_MM: Final = 50.0
+#: Room for an opened mouth beside, above and below its line: in widths of the mouth, and in face widths at least, since
+#: seen from the side a mouth is short while its corners go as far as ever.
+_MOUTH_ROOM: Final = ((0.35, 0.15), (0.45, 0.12), (0.95, 0.29))
 #: Radius of the arch on which the teeth stand.
 _ARCH_MM: Final = 27.0
 #: Widths of the upper front teeth from the middle outwards, in millimetres (Magne et al., 2003), and of the lower ones.
@@ -99,13 +102,13 @@ class Mouth:
     gap: float
 
 
-def mouth_box(points: Array) -> tuple[float, float, float, float]:
+def mouth_box(points: Array, face_width: float) -> tuple[float, float, float, float]:
     """Where an opened mouth may reach, `x0, y0, x1, y1` in pixels, for (478, 2) points."""
-    corners = points[[LIP_INNER_UPPER[0], LIP_INNER_UPPER[-1]]]
-    width = float(np.linalg.norm(corners[1] - corners[0]))
-    x0, y0 = points[list(LIP_INNER_UPPER + LIP_INNER_LOWER)].min(axis=0)
-    x1, y1 = points[list(LIP_INNER_UPPER + LIP_INNER_LOWER)].max(axis=0)
-    return x0 - 0.35 * width, y0 - 0.45 * width, x1 + 0.35 * width, y1 + 0.95 * width
+    inner = points[list(LIP_INNER_UPPER + LIP_INNER_LOWER)]
+    width = float(np.linalg.norm(points[LIP_INNER_UPPER[-1]] - points[LIP_INNER_UPPER[0]]))
+    side, above, below = (max(own * width, least * face_width) for own, least in _MOUTH_ROOM)
+    (x0, y0), (x1, y1) = inner.min(axis=0), inner.max(axis=0)
+    return x0 - side, y0 - above, x1 + side, y1 + below
 
 
 def find_lip_line(image: Image, points: Array) -> tuple[Float32, float]:

@@ -185,7 +185,7 @@ def make_rig(painting: Image, face: Face, *, basis: Basis | None = None) -> Rig:
     # Bones go with head and breath as the paint over them does.
     column, row = np.rint((points - (grid.x0, grid.y0)) / grid.step).astype(int).T
     moved[_HEAD] = fields[_HEAD][:, np.clip(row, 0, grid.rows - 1), np.clip(column, 0, grid.columns - 1)]
-    mouth_rows, mouth_columns = grid.part(mouth_box(points))
+    mouth_rows, mouth_columns = grid.part(mouth_box(points, face_width))
     mouth_grid = grid.crop(mouth_rows, mouth_columns)
     upper, lower = _lip_fields(points, moved, mouth_grid, line, fields[:, mouth_rows, mouth_columns], face_width)
     mouth_width = float(np.linalg.norm(line[-1] - line[0]))
