@@ -15,6 +15,7 @@ from visavis.errors import NoFaceError
 from visavis.faces import FaceFinder, Landmarker, find_faces
 from visavis.faces.boxes import iou
 from visavis.images import read_image, resize
+from visavis.portrait.gallery import find_sitter_of
 from visavis.portrait.sitter import choose_sitter
 from visavis.types import Face, Float32, Image
 
@@ -98,6 +99,24 @@ def test_a_picture_on_its_side_is_searched_turned(finder: FaceFinder, astronaut:
     across = face.keypoints[1] - face.keypoints[0]
     turned = np.degrees(np.arctan2(across[1], across[0]))
     assert abs((turned - {1: -90, 2: 180, 3: 90}[quarters] + 180) % 360 - 180) < 15
+
+
+def test_a_mesh_that_stands_on_its_head_is_righted(assets: AssetStore) -> None:
+    image, sitter = find_sitter_of("bridgewater-madonna", assets=assets, height=640)
+    upside = np.ascontiguousarray(np.rot90(image, 2))
+    with FaceFinder(assets, require_landmarks=False) as finder:
+        found = finder.find(upside)[0]
+        righted = finder.righted(upside, found)
+        assert finder.righted(image, sitter) is sitter
+
+    def off(face: Face) -> float:
+        assert face.landmarks is not None
+        assert sitter.landmarks is not None
+        true = np.array([image.shape[1] - 1, image.shape[0] - 1]) - sitter.landmarks[:, :2]
+        return float(np.linalg.norm(face.landmarks[:, :2] - true, axis=1).mean()) / sitter.width
+
+    assert off(found) > 0.3, "the finder found it the right way up: this test needs another picture"
+    assert off(righted) < 0.03
 
 
 def test_a_hundred_megapixels_fit_in_memory(finder: FaceFinder, astronaut: Image) -> None:

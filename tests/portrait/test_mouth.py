@@ -9,7 +9,7 @@ import pytest
 
 from visavis.portrait.fields import Grid
 from visavis.portrait.gallery import OpenPortrait
-from visavis.portrait.mouth import lip_masks
+from visavis.portrait.mouth import lip_masks, mouth_box
 from visavis.portrait.render import MeshRenderer
 from visavis.types import Expression
 
@@ -50,3 +50,14 @@ def test_the_depth_of_a_mouth_is_darker_behind_puckered_lips(madonna: OpenPortra
         lit[y0:y1, x0:x1] = shaded[y0:y1, x0:x1] = 0
         np.testing.assert_array_equal(lit, shaded)
     assert lost[0.0] == 0 < lost[0.5] < lost[1.0]
+
+
+def test_a_mouth_seen_from_the_side_keeps_its_room(madonna: OpenPortrait) -> None:
+    """The corners of a turned head lie close together, and the nearer one smiles as far as ever."""
+    points = madonna.rig.landmarks.astype(np.float64)
+    turned = points.copy()
+    turned[:, 0] = points[:, 0].mean() + 0.4 * (points[:, 0] - points[:, 0].mean())
+    wide, narrow = (mouth_box(marks, madonna.rig.face_width) for marks in (points, turned))
+    corner = points[[78, 308], 0].min(), turned[[78, 308], 0].min()
+    assert corner[1] - narrow[0] > 0.9 * (corner[0] - wide[0])
+    assert narrow[3] - narrow[1] > 0.9 * (wide[3] - wide[1])

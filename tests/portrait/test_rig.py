@@ -114,6 +114,43 @@ def test_a_face_at_the_edge_of_the_picture_is_rigged(madonna: OpenPortrait) -> N
     assert box[3] <= cut.shape[0]
 
 
+@pytest.mark.parametrize("side", ["left", "right", "top", "bottom"])
+def test_where_the_edge_cuts_into_a_face_it_is_rigged_or_refused(madonna: OpenPortrait, side: str) -> None:
+    """The crops go deeper and deeper into the face; from where an eye or the mouth is cut on, they are refused."""
+    landmarks = madonna.face.landmarks
+    assert landmarks is not None
+    x0, y0, x1, y1 = (int(edge) for edge in madonna.face.box)
+    refused = []
+    for share in np.linspace(0.02, 0.6, 8):
+        across, down = int(share * (x1 - x0)), int(share * (y1 - y0))
+        part = {
+            "left": np.s_[:, x0 + across :],
+            "right": np.s_[:, : x1 - across],
+            "top": np.s_[y0 + down :, :],
+            "bottom": np.s_[: y1 - down, :],
+        }[side]
+        gone = {"left": (x0 + across, 0, 0), "top": (0, y0 + down, 0)}.get(side, (0, 0, 0))
+        face = Face(madonna.face.box, landmarks=(landmarks - np.array(gone)).astype(np.float32))
+        try:
+            make_rig(np.ascontiguousarray(madonna.image[part]), face)
+            refused.append(False)
+        except RigError:
+            refused.append(True)
+    assert refused == sorted(refused)
+    assert not refused[0]
+    assert refused[-1]
+
+
+def test_landmarks_of_another_picture_are_refused(madonna: OpenPortrait) -> None:
+    with pytest.raises(RigError, match="edge of the picture"):
+        make_rig(madonna.image[:200, :150], madonna.face)
+
+
+def test_a_grey_picture_is_no_painting(madonna: OpenPortrait) -> None:
+    with pytest.raises(ValueError, match="uint8"):
+        make_rig(madonna.image[:, :, 0], madonna.face)
+
+
 def test_beyond_its_corners_an_eye_is_shut(madonna: OpenPortrait) -> None:
     for eye in madonna.rig.eyes:
         along = np.linspace(-0.25, 1.25, len(eye.upper))

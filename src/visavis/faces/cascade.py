@@ -43,6 +43,12 @@ _MIN_SHARE_TURNED: Final = 0.08
 #: A face without landmarks has only the detector's word for it, so that word must be stronger: hands and sleeves in
 #: paintings reach 0.76.
 _MIN_SCORE_ALONE: Final = 0.8
+#: Close-ups for telling whether a mesh stands on its head: side in widths of the face, and tilt in radians.
+_TILTED_CLOSE_UPS: Final = ((2.0, 0.0), (2.0, 0.2), (2.0, -0.2), (2.5, 0.1), (1.7, -0.1))
+#: Between them meshes on their heads, of 28 in turned paintings, wandered by 0.014 widths and more, true ones by 0.007
+#: and less but for one profile; turned round, those on their heads wandered at most half as far.
+_STEADY: Final = 0.01
+_STEADIER: Final = 0.6
 
 
 class FaceFinder:
@@ -109,6 +115,40 @@ class FaceFinder:
         """
         check_image(image)
         return self._confirm(image, face)
+
+    def righted(self, image: Image, face: Face) -> Face:
+        """The face itself, or the right way up where its mesh stands on its head.
+
+        On a picture that lies on its side or upside down the mesh may lie with its eyes over the mouth. Such a mesh
+        is unsteady: laid anew on close-ups that are a little turned it comes to lie elsewhere, and the true one stays.
+        Takes a few tens of milliseconds, so it is for one sitter rather than for a crowd.
+
+        Args:
+            image: (H, W, 3) uint8 RGB.
+            face: with landmarks, as found in it.
+
+        Raises:
+            AssetError, ModelError, ValueError: as for `find`.
+        """
+        check_image(image)
+        wander = self._wander(image, face, turn=0.0)[1]
+        if wander < _STEADY:
+            return face
+        other, wander_turned = self._wander(image, face, turn=np.pi)
+        return face if other is None or wander_turned > _STEADIER * wander else other
+
+    def _wander(self, image: Image, face: Face, *, turn: float) -> tuple[Face | None, float]:
+        """The mesh on close-ups turned by `turn`, and how far it wanders between them, in widths of the face."""
+        side, angle = max(face.width, face.height), eye_roll(face) + turn
+        laid = []
+        for factor, tilt in _TILTED_CLOSE_UPS:
+            patch = cut_patch(image, center=face.center, side=side * factor, size=_PATCH_SIZE, angle=angle + tilt)
+            laid += [_in_picture(seen, patch, score=face.score) for seen in self._landmarker.detect(patch.image)]
+        if len(laid) <= len(_TILTED_CLOSE_UPS) // 2:
+            return None, float("inf")
+        meshes = np.stack([found.landmarks[:, :2] for found in laid if found.landmarks is not None])
+        apart = np.linalg.norm(meshes - np.median(meshes, axis=0), axis=2).mean()
+        return laid[0], float(apart) / face.width
 
     def close(self) -> None:
         """Free the models; the next picture opens them again."""

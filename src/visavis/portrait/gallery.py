@@ -325,15 +325,17 @@ def find_sitter_of(
     gallery: Gallery | None = None,
 ) -> tuple[Image, Face]:
     """Read a portrait and find its sitter, without rigging it; arguments and errors as for `open_portrait`."""
-    from visavis.faces import find_faces
+    from visavis.faces import FaceFinder
 
     portrait = (gallery or Gallery(assets)).find(name)
     assert portrait.path is not None  # `find` fetches
     image = read_image(portrait.path)
     if height is not None:
         image = resize(image, height=height)
-    faces = find_faces(image, assets=assets, require_landmarks=False)
-    return image, choose_sitter(faces, number=portrait.face if face is None else face, name=portrait.name)
+    number = portrait.face if face is None else face
+    with FaceFinder(assets, require_landmarks=False) as finder:
+        sitter = choose_sitter(finder.find(image), number=number, name=portrait.name)
+        return image, finder.righted(image, sitter)
 
 
 def _kind_of(path: Path) -> str | None:

@@ -308,7 +308,7 @@ def _opening(eye: Eye, places: Array) -> Array:
     """How far places lie within the opening between the lids, in pixels; negative on the skin."""
     u, v, curves = _eye_frame(eye, places)
     # The painted edge, with its lashes, belongs to the lid, as in the reference renderer.
-    soft = max(0.02 * eye.width, 0.8)
+    soft = eye.edge
     inside = np.minimum(v - curves[:, 0] - soft, curves[:, 1] - soft - v)
     return np.asarray(np.minimum(inside, np.minimum(u, eye.width - u)))
 

@@ -32,10 +32,12 @@ from visavis.portrait.mouth import (
     tooth_scale,
 )
 from visavis.portrait.paint import edge_softness, face_sharpness
-from visavis.portrait.pose import similarity
+from visavis.portrait.pose import head_angles, similarity
 from visavis.portrait.projection import JAW_SHAPES, painted_motions
 from visavis.portrait.topology import (
+    EYES,
     FACE_OVAL,
+    LIP_INNER_LOWER,
     LIP_INNER_UPPER,
     LIP_LOWER,
     LIP_OUTER_UPPER,
@@ -44,7 +46,7 @@ from visavis.portrait.topology import (
     RIGID,
 )
 from visavis.portrait.turn import bounded_sway, largest_sway, sway_fields
-from visavis.types import BLENDSHAPES, Expression, Face, Float32, Image
+from visavis.types import BLENDSHAPES, Expression, Face, Float32, Image, check_image
 
 __all__ = ["MOTIONS", "Rig", "make_rig", "motion_weights"]
 
@@ -144,8 +146,10 @@ def make_rig(painting: Image, face: Face, *, basis: Basis | None = None) -> Rig:
         basis: None for the one that ships with Visavis.
 
     Raises:
-        RigError: the face has no landmarks, is too small, or is seen too far from the side.
+        RigError: the face has no landmarks, is too small, is seen too far from the side, or is cut off by the edge.
+        ValueError: `painting` has another shape or dtype.
     """
+    check_image(painting)
     basis = basis or load_basis()
     if face.landmarks is None:
         raise RigError("the face has no landmarks; find it with visavis.faces.find_faces")
@@ -156,7 +160,7 @@ def make_rig(painting: Image, face: Face, *, basis: Basis | None = None) -> Rig:
     rigid = list(RIGID)
     rotation, scale, _ = similarity(basis.neutral[rigid], upright[rigid])
     face_width = scale * basis.width
-    yaw, pitch, roll = _angles(rotation)
+    yaw, pitch, roll = head_angles(rotation)
     if face_width < MIN_FACE_WIDTH:
         raise RigError(
             f"the face is {face_width:.0f} pixels wide, at least {MIN_FACE_WIDTH} are needed: "
@@ -164,6 +168,10 @@ def make_rig(painting: Image, face: Face, *, basis: Basis | None = None) -> Rig:
         )
     if abs(yaw) > _MAX_YAW:
         raise RigError(f"the head is turned by {abs(yaw):.0f} degrees, a profile: one side of the face cannot be seen")
+    # Cut there, a face has landmarks all the same, but they lie anywhere.
+    seen = points[[*EYES["Right"][0], *EYES["Left"][0], *LIP_INNER_UPPER, *LIP_INNER_LOWER]]
+    if seen.min() < 0 or (seen > np.array(painting.shape[1::-1]) - 1).any():
+        raise RigError("the edge of the picture cuts off an eye or the mouth; expected a picture of the whole face")
 
     moved = np.zeros((MOTIONS, len(points), 2))
     moved[: len(BLENDSHAPES)] = painted_motions(basis, rotation, scale, upright)
@@ -228,15 +236,6 @@ def make_rig(painting: Image, face: Face, *, basis: Basis | None = None) -> Rig:
         creases=make_creases(painting, points, grid.box, face_width),
         sharpness=face_sharpness(painting, points[:MESH_POINTS]),
     )
-
-
-def _angles(rotation: Array) -> tuple[float, float, float]:
-    """Yaw (to the subject's left), pitch (up) and roll in degrees of a face's rotation."""
-    forward, up = rotation[:, 2], rotation[:, 1]
-    yaw = np.degrees(np.arctan2(forward[0], forward[2]))
-    pitch = np.degrees(np.arcsin(np.clip(forward[1], -1, 1)))
-    roll = np.degrees(np.arctan2(up[0], up[1]))
-    return float(yaw), float(pitch), float(roll)
 
 
 def _bone(moved: Array, motions: tuple[int, ...], *over: int) -> Float32:
