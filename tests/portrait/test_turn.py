@@ -120,7 +120,7 @@ def test_a_breath_lifts_chest_and_head_by_a_few_pixels(madonna: OpenPortrait) ->
     assert body[..., 1].max() <= 0  # up alone
     chin_row = round((rig.landmarks[CHIN, 1] + 1.1 * rig.face_width - rig.body.grid.y0) / rig.body.grid.step)
     chest = body[min(chin_row, len(body) - 3), :, 1].min()
-    nose = at(rig, rig.fields[MOTIONS - 1], NOSE)[1]
+    nose = at(rig, rig.fields[MOTIONS.index("breath")], NOSE)[1]
     assert chest < nose < 0
 
 
@@ -137,7 +137,7 @@ def test_a_breath_ends_before_the_border_of_the_painting(madonna: OpenPortrait, 
 def test_where_the_face_meets_the_body_there_is_no_seam(madonna: OpenPortrait) -> None:
     """On the border of the face's grid the body's own field says the same."""
     rig = madonna.rig
-    body, face = rig.body, rig.fields[MOTIONS - 1]
+    body, face = rig.body, rig.fields[MOTIONS.index("breath")]
     every = body.grid.step // rig.grid.step
     first_column = (rig.grid.x0 - body.grid.x0) // body.grid.step
     first_row = (rig.grid.y0 - body.grid.y0) // body.grid.step

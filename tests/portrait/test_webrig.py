@@ -59,7 +59,7 @@ def test_the_manifest_names_and_vouches_for_the_other_files(files: dict[str, byt
         assert told == {"bytes": len(files[name]), "sha256": hashlib.sha256(files[name]).hexdigest()}
     assert manifest["blendshapes"] == list(BLENDSHAPES)
     assert manifest["motions"][: len(BLENDSHAPES)] == list(BLENDSHAPES)
-    assert len(manifest["motions"]) == len(manifest["field_scales"]) == MOTIONS
+    assert len(manifest["motions"]) == len(manifest["field_scales"]) == len(MOTIONS)
 
 
 def test_the_manifest_tells_how_sharp_moved_paint_stays(rig: Rig, manifest: dict[str, Any]) -> None:

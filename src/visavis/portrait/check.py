@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from visavis.portrait.eyes import CURVE_MARGIN, Eye
 from visavis.portrait.lids import lid_positions
+from visavis.portrait.mouth import PARTED
 from visavis.portrait.occlusion import find_covers
 from visavis.portrait.rig import MIN_FACE_WIDTH, Rig
 from visavis.portrait.topology import MESH_POINTS
@@ -23,8 +24,6 @@ __all__ = ["RigReport", "check_rig", "draw_rig", "head_crop", "reaches", "too_sm
 
 Array = NDArray[np.float64]
 
-#: From which gap a mouth counts as parted, in mouth widths; below it the lips are cut along one dark line.
-_PARTED: Final = 0.09
 #: Aperture over width of an eye: below these it is closed, or lowered. Open painted eyes have 0.29 and more.
 _CLOSED: Final = 0.07
 _LOWERED: Final = 0.24
@@ -99,7 +98,7 @@ def check_rig(rig: Rig, face: Face) -> RigReport:
         yaw=rig.yaw,
         pitch=rig.pitch,
         roll=rig.roll,
-        mouth="parted" if rig.mouth.gap > _PARTED * width else "closed",
+        mouth="parted" if rig.mouth.gap > PARTED * width else "closed",
         eyes=(_state(rig.eyes[0]), _state(rig.eyes[1])),
         occlusions=occlusions,
         reach=reach,

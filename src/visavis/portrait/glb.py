@@ -39,7 +39,7 @@ __all__ = ["TARGETS", "export_glb", "write_glb"]
 Array = NDArray[np.float64]
 
 #: Names of the morph targets, in order: the blendshapes without `_neutral`, which moves nothing, then sways and breath.
-TARGETS: Final = (*BLENDSHAPES[1:], "swayYaw", "swayPitch", "swayRoll", "breath")
+TARGETS: Final = MOTIONS[1:]
 
 #: Distances of the layers from the painting's plane, in painting heights.
 _BEHIND: Final = {
@@ -212,7 +212,7 @@ class _Export:
         if still:
             return primitive
         primitive["targets"] = []
-        for motion in range(1, MOTIONS):
+        for motion in range(1, len(MOTIONS)):
             delta = np.zeros((len(positions), 3), np.float32)
             moved = np.where(np.abs(mesh.moves[:, motion]) < _LEAST_PX, 0, mesh.moves[:, motion])
             delta[:, :2] = moved * (1, -1) / self.height
@@ -322,10 +322,10 @@ def _lid_moves(eye: Eye, places: Array) -> tuple[Float32, Float32]:
     share = smooth_step((v - np.where(is_upper, above, below)) / np.where(np.abs(span) < 1e-3, 1e-3, span))
     at = eye.curve_position((places - eye.origin).astype(np.float32) @ eye.axis)
     samples = np.arange(len(eye.upper))
-    moves = np.zeros((len(places), MOTIONS, 2), np.float32)
-    forward = np.zeros((len(places), MOTIONS), np.float32)
+    moves = np.zeros((len(places), len(MOTIONS), 2), np.float32)
+    forward = np.zeros((len(places), len(MOTIONS)), np.float32)
     for motion in range(1, len(BLENDSHAPES)):
-        weights = np.zeros(MOTIONS, np.float32)
+        weights = np.zeros(len(MOTIONS), np.float32)
         weights[motion] = 1
         tops, bottoms = lid_positions(eye, weights)
         if max(np.abs(tops - eye.upper).max(), np.abs(bottoms - eye.lower).max()) < _LEAST_PX:
@@ -359,7 +359,7 @@ def _lip(rig: Rig, fields: Float32, side: float) -> CutMesh:
 
 def _sheet(box: tuple[int, int, int, int]) -> CutMesh:
     """Two triangles over a box of the painting, which do not move by themselves."""
-    mesh = grid_mesh(Grid(0, 0, 1, 2, 2), np.zeros((MOTIONS, 2, 2, 2), np.float32))
+    mesh = grid_mesh(Grid(0, 0, 1, 2, 2), np.zeros((len(MOTIONS), 2, 2, 2), np.float32))
     x0, y0, x1, y1 = box
     return CutMesh(mesh.places * (x1 - x0, y1 - y0) + (x0, y0), mesh.moves, mesh.triangles)
 
@@ -367,7 +367,7 @@ def _sheet(box: tuple[int, int, int, int]) -> CutMesh:
 def _body(rig: Rig) -> CutMesh:
     """What moves with the breath, beyond the face; the last motion."""
     grid = rig.body.grid
-    moves = np.zeros((MOTIONS, grid.rows, grid.columns, 2), np.float32)
+    moves = np.zeros((len(MOTIONS), grid.rows, grid.columns, 2), np.float32)
     moves[-1] = rig.body.field
     return grid_mesh(grid, moves)
 

@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.portrait.fields import Grid
-from visavis.portrait.topology import LIP_INNER_LOWER, LIP_INNER_UPPER
+from visavis.portrait.topology import LIP_INNER_LOWER, LIP_INNER_UPPER, LIP_OUTER_LOWER
 from visavis.types import BLENDSHAPE_INDEX, Float32, Image
 
 __all__ = [
-    "Mouth", "Palette", "cavity_shade", "find_lip_line", "lip_masks", "mouth_box", "paint_inside",
+    "PARTED", "Mouth", "Palette", "cavity_shade", "find_lip_line", "lip_masks", "mouth_box", "paint_inside",
     "read_palette", "tooth_scale",
 ]  # fmt: skip
 
@@ -28,6 +28,8 @@ _LUMA: Final = np.array([0.299, 0.587, 0.114], np.float32)
 _IVORY: Final = np.array([1.07, 1.0, 0.80], np.float32)
 #: Light of a tooth that nothing shades, for one of the skin where it is lit.
 _TOOTH_LIGHT: Final = 1.25
+#: From this gap on lips are parted, in widths of the mouth: less is the painted line between closed ones.
+PARTED: Final = 0.09
 #: Samples along the lip line, from corner to corner.
 _LINE_SAMPLES: Final = 65
 #: An adult's face is about 140 mm wide and its mouth at rest 50 mm; teeth are drawn to that scale.
@@ -65,7 +67,6 @@ _BEYOND: Final = 0.7
 class Palette:
     """Colours that a painting gives to a mouth; each (3,) float32, RGB from 0 to 255."""
 
-    skin: Float32
     light: Float32
     lip: Float32
     dark: Float32
@@ -133,7 +134,7 @@ def find_lip_line(image: Image, points: Array) -> tuple[Float32, float]:
     down = np.array([-axis[1], axis[0]]) / width
     gap = float(np.median(np.sort((lower - upper) @ down)[-_LINE_SAMPLES // 3 :]))
     # A parted mouth has no single dark line: its cut is the middle of the gap.
-    if gap > 0.09 * width:
+    if gap > PARTED * width:
         return middle.astype(np.float32), gap
 
     reach = max(0.055 * width, 2.0)
@@ -202,7 +203,7 @@ def cavity_shade(motions: int) -> Float32:
 
 
 def read_palette(image: Image, points: Array) -> Palette:
-    """The painting's own colours for skin, light, lips and dark, from (478, 2) landmarks in pixels."""
+    """The painting's own colours for light, lips and dark, from (478, 2) landmarks in pixels."""
     import cv2
 
     height, width = image.shape[:2]
@@ -211,15 +212,14 @@ def read_palette(image: Image, points: Array) -> Palette:
     pixels = image[face > 0].astype(np.float32)
     light = pixels @ _LUMA
     lips = np.zeros_like(face)
-    outline = np.concatenate([points[list(LIP_INNER_LOWER)], points[[375, 321, 405, 314, 17, 84, 181, 91, 146]]])
+    outline = np.concatenate([points[list(LIP_INNER_LOWER)], points[list(LIP_OUTER_LOWER[-2:0:-1])]])
     cv2.fillPoly(lips, [outline.astype(np.int32)], 255)
     lip = image[lips > 0].astype(np.float32)
-    bands = np.quantile(light, [0.02, 0.12, 0.4, 0.7, 0.9, 0.985])
+    bands = np.quantile(light, [0.12, 0.9, 0.985])
     return Palette(
-        skin=pixels[(light >= bands[2]) & (light <= bands[3])].mean(axis=0),
-        light=pixels[(light >= bands[4]) & (light <= bands[5])].mean(axis=0),
+        light=pixels[(light >= bands[1]) & (light <= bands[2])].mean(axis=0),
         lip=lip.mean(axis=0) if len(lip) else pixels.mean(axis=0),
-        dark=pixels[light <= bands[1]].mean(axis=0),
+        dark=pixels[light <= bands[0]].mean(axis=0),
     )
 
 

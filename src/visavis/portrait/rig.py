@@ -52,12 +52,12 @@ __all__ = ["MOTIONS", "Rig", "make_rig", "motion_weights"]
 
 Array = NDArray[np.float64]
 
-#: Motions of a rig: the blendshapes, then one degree of yaw, pitch and roll, then a full breath.
-MOTIONS: Final = len(BLENDSHAPES) + 4
+#: Motions of a rig, in order: the blendshapes, then one degree of yaw, pitch and roll, then a full breath.
+MOTIONS: Final = (*BLENDSHAPES, "swayYaw", "swayPitch", "swayRoll", "breath")
 _SWAY: Final = slice(len(BLENDSHAPES), len(BLENDSHAPES) + 3)
-_PITCH: Final = len(BLENDSHAPES) + 1
-_BREATH: Final = len(BLENDSHAPES) + 3
-_HEAD: Final = slice(len(BLENDSHAPES), MOTIONS)
+_PITCH: Final = MOTIONS.index("swayPitch")
+_BREATH: Final = MOTIONS.index("breath")
+_HEAD: Final = slice(len(BLENDSHAPES), len(MOTIONS))
 #: Points over the bones: the lower teeth lie between chin and lip.
 _UPPER_LIP: Final = 0
 _LOWER_LIP: Final = 14
@@ -76,7 +76,7 @@ MIN_FACE_WIDTH: Final = 60
 #: they see one half and guess the other.
 _MAX_YAW: Final = 56.0
 
-_SKULL_MOTIONS: Final = tuple(range(len(BLENDSHAPES), MOTIONS))
+_SKULL_MOTIONS: Final = tuple(range(len(BLENDSHAPES), len(MOTIONS)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -173,7 +173,7 @@ def make_rig(painting: Image, face: Face, *, basis: Basis | None = None) -> Rig:
     if seen.min() < 0 or (seen > np.array(painting.shape[1::-1]) - 1).any():
         raise RigError("the edge of the picture cuts off an eye or the mouth; expected a picture of the whole face")
 
-    moved = np.zeros((MOTIONS, len(points), 2))
+    moved = np.zeros((len(MOTIONS), len(points), 2))
     moved[: len(BLENDSHAPES)] = painted_motions(basis, rotation, scale, upright)
     grid = _grid_around(points, face_width, painting.shape)
     line, gap = find_lip_line(painting, points)
@@ -212,7 +212,7 @@ def make_rig(painting: Image, face: Face, *, basis: Basis | None = None) -> Rig:
         lower_mask=lower_mask,
         cavity=cavity,
         upper_teeth=upper_teeth,
-        shade=cavity_shade(MOTIONS),
+        shade=cavity_shade(len(MOTIONS)),
         skull=_bone(moved, _SKULL_MOTIONS, _UPPER_LIP),
         jaw=_bone(moved, _SKULL_MOTIONS + JAW_SHAPES, _CHIN, _LOWER_LIP),
         gap=gap,
@@ -230,8 +230,12 @@ def make_rig(painting: Image, face: Face, *, basis: Basis | None = None) -> Rig:
         body=make_body(outline, face_width, grid, painting.shape),
         mouth=mouth,
         eyes=still_where_hidden(
-            make_eye(painting, points, "Right", basis, rotation, MOTIONS, highlight=palette.light, softness=softness),
-            make_eye(painting, points, "Left", basis, rotation, MOTIONS, highlight=palette.light, softness=softness),
+            make_eye(
+                painting, points, "Right", basis, rotation, len(MOTIONS), highlight=palette.light, softness=softness
+            ),
+            make_eye(
+                painting, points, "Left", basis, rotation, len(MOTIONS), highlight=palette.light, softness=softness
+            ),
         ),
         creases=make_creases(painting, points, grid.box, face_width),
         sharpness=face_sharpness(painting, points[:MESH_POINTS]),
@@ -269,7 +273,7 @@ def _face_fields(points: Array, moved: Array, grid: Grid, line: Float32, face_wi
         for other in (frozenset(LIP_LOWER), frozenset(LIP_UPPER))
     )
     sides = smooth_step((side_of(line.astype(np.float64), nodes) - 0.15) / 0.7)
-    fields = (lower + (upper - lower) * sides[:, None]).reshape(MOTIONS, grid.rows, grid.columns, 2)
+    fields = (lower + (upper - lower) * sides[:, None]).reshape(len(MOTIONS), grid.rows, grid.columns, 2)
     return np.asarray(fields * _fade(points, grid, face_width)[None, :, :, None])
 
 
@@ -322,7 +326,7 @@ def _spread(
         centres = np.concatenate([centres, still])
         values = np.concatenate([values, np.zeros((len(still), values.shape[1]))])
     operator = thin_plate_operator(centres, nodes, smoothing=(0.004 * face_width) ** 2)
-    return np.ascontiguousarray((operator @ values).reshape(len(nodes), MOTIONS, 2).transpose(1, 0, 2))
+    return np.ascontiguousarray((operator @ values).reshape(len(nodes), len(MOTIONS), 2).transpose(1, 0, 2))
 
 
 def _depth_below(line: Float32, places: Array) -> Array:

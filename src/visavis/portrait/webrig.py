@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from visavis.portrait.creases import Creases
 from visavis.portrait.eyes import CLOSED, CURVE_MARGIN, Eye
 from visavis.portrait.fields import Grid
-from visavis.portrait.rig import Rig
+from visavis.portrait.rig import MOTIONS, Rig
 from visavis.types import BLENDSHAPES, Float32
 
 __all__ = ["FORMAT", "VERSION", "export_web_rig"]
@@ -77,7 +77,7 @@ def export_web_rig(rig: Rig, *, title: str = "") -> dict[str, bytes]:
         "focus": _numbers(centre),
         "painting": "painting.png",
         "blendshapes": list(BLENDSHAPES),
-        "motions": [*BLENDSHAPES, "swayYaw", "swayPitch", "swayRoll", "breath"],
+        "motions": list(MOTIONS),
         "face_width": _number(rig.face_width),
         "sharpness": _number(rig.sharpness),
         "grid": _grid(rig.grid),
