@@ -79,3 +79,25 @@ def test_a_smile_changes_the_face_and_nothing_else(page: Page, rig: Rig) -> None
     changed = np.abs(smile.astype(int) - neutral).max(axis=2)
     assert (changed[inside_face(rig)] > 12).mean() > 0.05
     assert not changed[far_from_face(rig)].any()
+
+
+def test_a_portrait_that_goes_gives_its_graphics_memory_back(page: Page) -> None:
+    used, left = page.evaluate(
+        """async () => {
+          const { Portrait } = await import("/static/portrait.js");
+          const gl = new OffscreenCanvas(300, 400).getContext("webgl2");
+          let alive = 0;
+          for (const kind of ["Texture", "Program"]) {
+            const [make, drop] = [gl[`create${kind}`].bind(gl), gl[`delete${kind}`].bind(gl)];
+            gl[`create${kind}`] = () => { alive += 1; return make(); };
+            gl[`delete${kind}`] = (thing) => { if (gl[`is${kind}`](thing)) alive -= 1; drop(thing); };
+          }
+          const portrait = await Portrait.load(gl, "/rig/");
+          portrait.draw(new Array(52).fill(0.5), [0, 0], [0, 0, 0], 0.5);
+          const used = alive;
+          portrait.free();
+          return [used, alive];
+        }"""
+    )
+    assert used > 20
+    assert left == 0

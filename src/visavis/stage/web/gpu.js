@@ -61,6 +61,10 @@ export class Program {
     for (const [name, value] of Object.entries(values)) this.uniforms.get(name)?.(value);
     this.gl.drawArrays(this.gl.TRIANGLES, 0, 3);
   }
+
+  free() {
+    this.gl.deleteProgram(this.program);
+  }
 }
 
 function setter(gl, type, place) {

@@ -216,6 +216,7 @@ async function raise() {
 
 /** The server came back with another portrait. */
 function change() {
+  portrait?.free();
   portrait = null;
   raise();
 }

@@ -65,6 +65,11 @@ export class Portrait {
     if (pose) this.moving.draw(pose, screen);
   }
 
+  /** Give the graphics memory back; the portrait can be drawn no more. */
+  free() {
+    free(this.painting, this.source, this.moving, ...Object.values(this.programs));
+  }
+
   /** Bring the painting to the size of the screen, where it has another. */
   #fit({ width, height }) {
     if (this.source?.width === width && this.source.height === height) return;
@@ -105,6 +110,10 @@ class Mesh {
     programs.invert.run({ field: one, nodes, spacing: grid.step, reach, ...part });
     one.bind();
     programs.median.run({ field: two, nodes, reach });
+  }
+
+  free() {
+    free(this.fields, ...this.targets);
   }
 
   get uniforms() {
@@ -152,6 +161,12 @@ class Moving {
     this.weights = new Float64Array(count);
     this.active = { motions: new Int32Array(count), strengths: new Float32Array(count), count: 0 };
     this.breathing = { motions: new Int32Array(1), strengths: new Float32Array(1), count: 1 };
+  }
+
+  free() {
+    const { packed, ...programs } = this.programs;
+    free(this.face, this.body, this.lips, this.cavity, this.upperTeeth, this.masks, this.creases, this.gain, this.lit);
+    free(...this.eyes.flatMap(({ curves, white, iris, lid }) => [curves, white, iris, lid]), ...Object.values(programs));
   }
 
   /** What an expression asks for; null at rest. */
@@ -327,4 +342,8 @@ function dot(a, b) {
   let total = 0;
   for (let i = 0; i < a.length; i++) total += a[i] * b[i];
   return total;
+}
+
+function free(...parts) {
+  for (const part of parts) part?.free();
 }
