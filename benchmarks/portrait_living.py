@@ -5,8 +5,7 @@
 Each face video of `data/clips` gives two pictures a blendshape: the frame in which the face does least, which is rigged
 like a painting, and the frame whose score is highest. The landmarker reads the blendshape off the rig at full weight
 and off the person; both are counted from the face at rest. People whose score never rises by `--rise` do not do it, and
-do not count. No painter, style or varnish stands between: what is lost here is lost by the rig, and what paintings lose
-beyond it is lost on paint.
+do not count. No painter, style or varnish stands between: what is lost here is lost by the rig.
 
 Geometry is told as well, off the landmarks in both pictures: how wide the mouth is drawn by a pucker, how far a wide
 eye opens and a closed one shuts, as shares of the same at rest.

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
+from tests.cli.output import one_line
 from tests.films import write_video
 from visavis.assets import AssetStore
 from visavis.cli import main
@@ -48,13 +49,6 @@ def blank(tmp_path: Path) -> Path:
     path = tmp_path / "wall.png"
     write_image(path, np.full((300, 300, 3), 120, np.uint8))
     return path
-
-
-def one_line(capsys: pytest.CaptureFixture[str]) -> str:
-    error = capsys.readouterr().err.strip()
-    assert error.startswith("error: "), error
-    assert "\n" not in error
-    return error
 
 
 def test_neutral_gives_back_the_painting(tmp_path: Path, madonna_image: Image) -> None:

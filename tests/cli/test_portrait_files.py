@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.cli.output import one_line
 from visavis.assets import AssetStore
 from visavis.cli import main
 from visavis.images import read_image, write_image
@@ -34,13 +35,6 @@ def head(tmp_path: Path, assets: AssetStore) -> Path:
     image = read_image(assets.path(DEFAULT_PORTRAIT))
     write_image(path, np.ascontiguousarray(image[60:480, 180:560]))
     return path
-
-
-def one_line(capsys: pytest.CaptureFixture[str]) -> str:
-    error = capsys.readouterr().err.strip()
-    assert error.startswith("error: "), error
-    assert "\n" not in error
-    return error
 
 
 @pytest.mark.parametrize("verb", [["check", "--draw"], ["check", "--crop"], ["sheet", "--out"]], ids=" ".join)

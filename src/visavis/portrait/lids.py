@@ -11,18 +11,21 @@ from visavis.portrait.eyes import CLOSED, Eye, stretched
 from visavis.portrait.paint import Pixels, moved_paint
 from visavis.types import Float32, Image
 
-__all__ = ["lid_positions", "paint_eye"]
+__all__ = ["LID_ROOM", "LOWER_BOUNDS", "UPPER_BOUNDS", "lid_positions", "paint_eye"]
 
-#: Share of the skin beyond a lid's edge that an opening eye may take up.
-_ROOM: Final = 0.38
+#: Share of the skin beyond a lid's edge that an opening eye may take up: more would fold it over itself.
+LID_ROOM: Final = 0.38
+#: How far the motions of the skin open and close each lid at most, in apertures; only a blink shuts an eye.
+UPPER_BOUNDS: Final = (0.6, 0.35)
+LOWER_BOUNDS: Final = (0.25, 0.4)
 #: Light reaches the eyeball in full from this far below a lid's edge on, in eye widths.
 _LIGHT_DEPTH: Final = 0.12
 
 
 def lid_positions(eye: Eye, weights: Float32) -> tuple[Float32, Float32]:
     """Where the lids' edges go, (65,) `v` each in pixels: a blink closes, surprise opens wider than painted."""
-    squint = _saturated(float(eye.upper_squint @ weights), 0.6, 0.35)
-    raised = _saturated(float(eye.lower_squint @ weights), 0.25, 0.4)
+    squint = _saturated(float(eye.upper_squint @ weights), *UPPER_BOUNDS)
+    raised = _saturated(float(eye.lower_squint @ weights), *LOWER_BOUNDS)
     blink = float(np.clip(eye.blink @ weights, 0, 1))
     aperture = eye.lower - eye.upper
     profile = aperture / max(eye.aperture, 1e-6)
@@ -33,14 +36,14 @@ def lid_positions(eye: Eye, weights: Float32) -> tuple[Float32, Float32]:
     # A blink takes the way that is left, so that a smiling eye and an open one both close just so.
     down = down + blink * (CLOSED * aperture - down)
     up = up + blink * ((1 - CLOSED) * aperture - up)
-    # The skin that a rising lid pushes together must find room: more would fold it over itself.
-    down = np.maximum(down, -_ROOM * (eye.upper - eye.above))
-    up = np.maximum(up, -_ROOM * (eye.below - eye.lower))
+    # The skin that a rising lid pushes together must find room.
+    down = np.maximum(down, -LID_ROOM * (eye.upper - eye.above))
+    up = np.maximum(up, -LID_ROOM * (eye.below - eye.lower))
     return (eye.upper + down).astype(np.float32), (eye.lower - up).astype(np.float32)
 
 
 def _saturated(value: float, least: float, most: float) -> float:
-    """A value that never goes below -`least` or above `most`: motions of the skin narrow an eye, but do not shut it."""
+    """A value that never goes below -`least` or above `most`, and leaves 0 as steeply as ever."""
     bound = most if value > 0 else least
     return bound * float(np.tanh(value / bound))
 

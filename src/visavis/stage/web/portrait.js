@@ -12,7 +12,6 @@ import * as shaders from "./shaders.js";
 const LEAST_WEIGHT = 1e-3; // weights below this move nothing that can be seen
 const LEAST_CREASE = 0.01;
 const LEAST_SHIFT = 0.01; // pixels by which a lid or an iris must move to be drawn anew
-const LID_ROOM = 0.38; // share of the skin beyond a lid's edge that an opening eye may take up
 
 export class Portrait {
   /** Fetch a rig and make its portrait. */
@@ -203,7 +202,7 @@ class Moving {
     });
     this.breathing.strengths[0] = breath * manifest.body.scale;
     const shade = Math.min(Math.max(dot(manifest.mouth.shade, all), 0), 1);
-    return { skull, jaw, shade, creased, breath, eyes: this.eyes.map((eye) => poseEye(eye, all, gaze)) };
+    return { skull, jaw, shade, creased, breath, eyes: this.eyes.map((eye) => poseEye(eye, manifest.lids, all, gaze)) };
   }
 
   /** The passes into textures. */
@@ -255,7 +254,7 @@ class Moving {
       programs.eye.run({
         ...face, curves, white, iris, lid, origin, axis, down, width, closed, box: box.slice(0, 2),
         margin: eye.curve_margin,
-        openAperture: eye.open_aperture, room: LID_ROOM, soft: eye.edge, closing, shift, share, light, shine,
+        openAperture: eye.open_aperture, room: this.manifest.lids.room, soft: eye.edge, closing, shift, share, light, shine,
       });
     });
     this.#within(this.lips.box, screen);
@@ -277,13 +276,13 @@ class Moving {
 }
 
 /** How far the lids close and the iris shifts, and what light comes in; null where nothing of the eye moves. */
-function poseEye(eye, weights, gaze) {
+function poseEye(eye, lids, weights, gaze) {
   const shift = [0, 1].map(
     (axis) => weights.reduce((total, weight, motion) => total + weight * eye.gaze[motion][axis], 0)
       + gaze[0] * eye.gaze_unit[0][axis] + gaze[1] * eye.gaze_unit[1][axis],
   );
-  const squint = saturated(dot(eye.upper_squint, weights), 0.6, 0.35);
-  const raised = saturated(dot(eye.lower_squint, weights), 0.25, 0.4);
+  const squint = saturated(dot(eye.upper_squint, weights), ...lids.upper_bounds);
+  const raised = saturated(dot(eye.lower_squint, weights), ...lids.lower_bounds);
   const blink = Math.min(Math.max(dot(eye.blink, weights), 0), 1);
   // Closing is a share of this eye's own aperture; opening is measured by that of an eye at rest.
   const wide = eye.open_aperture / Math.max(eye.aperture, 1e-6);
@@ -298,8 +297,8 @@ function poseEye(eye, weights, gaze) {
     const aperture = lower - upper;
     most = Math.max(
       most,
-      Math.abs(Math.max(closing[0] * aperture, -LID_ROOM * (upper - above))),
-      Math.abs(Math.max(closing[1] * aperture, -LID_ROOM * (below - lower))),
+      Math.abs(Math.max(closing[0] * aperture, -lids.room * (upper - above))),
+      Math.abs(Math.max(closing[1] * aperture, -lids.room * (below - lower))),
     );
   }
   if (most < LEAST_SHIFT) return null;
