@@ -46,3 +46,10 @@ def test_an_edge_below_the_chin_goes_down_with_the_jaw(small_head: OpenPortrait)
 def test_another_size_is_refused(small_head: OpenPortrait) -> None:
     with pytest.raises(ValueError, match="shape"):
         Cutout(small_head.rig, np.zeros((3, 3), np.uint8))
+
+
+@pytest.mark.parametrize("opaque", [255, 140])
+def test_a_mouth_opens_as_opaque_as_it_is(small_head: OpenPortrait, opaque: int) -> None:
+    alpha = np.full(small_head.image.shape[:2], opaque, np.uint8)
+    moved = Cutout(small_head.rig, alpha).render(Expression.from_mapping({"jawOpen": 1.0, "mouthPucker": 0.5}))
+    np.testing.assert_allclose(moved.astype(int), opaque, atol=2)

@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.portrait.mouth import Mouth
 from visavis.portrait.render import MeshRenderer
 from visavis.portrait.rig import Rig
 from visavis.types import Expression, Image
@@ -31,18 +32,32 @@ class Cutout:
     def __init__(self, rig: Rig, alpha: NDArray[np.uint8]) -> None:
         if alpha.shape != rig.painting.shape[:2]:
             raise ValueError(f"the transparency has the shape {alpha.shape}, the painting {rig.painting.shape[:2]}")
+        painting = np.repeat(alpha[:, :, None], 3, axis=2)
         still = replace(rig.creases, drivers=np.zeros_like(rig.creases.drivers))
-        self._renderer = MeshRenderer(replace(rig, painting=np.repeat(alpha[:, :, None], 3, axis=2), creases=still))
+        self._renderer = MeshRenderer(replace(rig, painting=painting, creases=still, mouth=_plain(rig.mouth, alpha)))
         self._alpha = alpha
-        grid = rig.mouth.grid.box
-        self._kept = (grid, *(eye.box for eye in rig.eyes))
+        self._kept = [eye.box for eye in rig.eyes]
 
     def render(self, expression: Expression) -> NDArray[np.uint8]:
-        """(H, W) uint8; mouth and eyes, which are painted anew, stay as opaque as they are."""
+        """(H, W) uint8; eyes, painted anew, stay as opaque as they are, and a mouth opens as opaque as its line."""
         moved = self._renderer.render(expression)[:, :, 0].copy()
         for x0, y0, x1, y1 in self._kept:
             moved[y0:y1, x0:x1] = self._alpha[y0:y1, x0:x1]
         return moved
+
+
+def _plain(mouth: Mouth, alpha: NDArray[np.uint8]) -> Mouth:
+    """The mouth with nothing in it but how opaque its line is, and no shadow on that."""
+    column, row = np.clip(np.rint(mouth.line).astype(int), 0, np.array(alpha.shape[::-1]) - 1).T
+    lit = np.array([1, 0], np.uint8)
+    return replace(
+        mouth,
+        cavity=np.full_like(mouth.cavity, int(np.median(alpha[row, column]))),
+        upper_teeth=np.zeros_like(mouth.upper_teeth),
+        upper_mask=mouth.upper_mask * lit,
+        lower_mask=mouth.lower_mask * lit,
+        shade=np.zeros_like(mouth.shade),
+    )
 
 
 def lift(image: Image, alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
