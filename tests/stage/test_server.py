@@ -414,6 +414,7 @@ def test_a_page_that_does_not_read_never_gets_a_queue_and_then_sees_the_present(
 
 def test_ctrl_c_stops_within_three_seconds_with_pages_connected(tmp_path: Path) -> None:
     code = """
+        import signal
         import time
         from tests.stage.live import gradient_painting
         from tests.stage.stand_ins import SteadyFeed, make_pipeline
@@ -422,6 +423,8 @@ def test_ctrl_c_stops_within_three_seconds_with_pages_connected(tmp_path: Path) 
         from visavis.stage.protocol import StageState
         from visavis.stage.server import bind, build_app, serve
 
+        # A shell that starts these tests in the background has them ignore it.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         hub = Hub()
         feed = SteadyFeed(time.monotonic, time.sleep)
         loop = Loop(lambda: feed, make_pipeline(), publish=hub.publish, state=StageState("script", "", "answer"))
