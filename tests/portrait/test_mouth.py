@@ -9,6 +9,7 @@ import pytest
 
 from visavis.portrait.fields import Grid
 from visavis.portrait.gallery import OpenPortrait
+from visavis.portrait.lipline import LipLine
 from visavis.portrait.mouth import lip_masks, mouth_box
 from visavis.portrait.render import MeshRenderer
 from visavis.types import Expression
@@ -18,8 +19,8 @@ GRID = Grid(100, 200, 4, 60, 40)
 
 def seen_between(*, softness: float) -> tuple[np.ndarray, np.ndarray]:
     """The share of the cavity that shows through closed lips, (h, w), and where each column lies along the line."""
-    line = np.stack([np.linspace(160, 280, 65), np.full(65, 270.0)], axis=1).astype(np.float32)
-    upper, lower = lip_masks(line, GRID, 120.0, 2.4, softness=softness)
+    line = LipLine(np.stack([np.linspace(160, 280, 65), np.full(65, 270.0)], axis=1).astype(np.float32))
+    upper, lower = lip_masks(line, GRID, mm=2.4, softness=softness)
     through = (1 - upper[:, :, 0] / 255) * (1 - lower[:, :, 0] / 255)
     return through, np.arange(GRID.box[0], GRID.box[2])
 

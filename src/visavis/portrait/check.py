@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from visavis.portrait.eyes import CURVE_MARGIN, Eye
 from visavis.portrait.lids import lid_positions
-from visavis.portrait.mouth import PARTED
+from visavis.portrait.lipline import PARTED
 from visavis.portrait.occlusion import find_covers
 from visavis.portrait.rig import MIN_FACE_WIDTH, Rig
 from visavis.portrait.topology import MESH_POINTS
@@ -75,7 +75,6 @@ def check_rig(rig: Rig, face: Face) -> RigReport:
         rig: as made by `make_rig`.
         face: that it was made for.
     """
-    width = float(np.linalg.norm(rig.mouth.line[-1] - rig.mouth.line[0]))
     reach = reaches(rig)
     occlusions = tuple(cover.words for cover in find_covers(rig))
     concerns = [*occlusions]
@@ -98,7 +97,7 @@ def check_rig(rig: Rig, face: Face) -> RigReport:
         yaw=rig.yaw,
         pitch=rig.pitch,
         roll=rig.roll,
-        mouth="parted" if rig.mouth.gap > PARTED * width else "closed",
+        mouth="parted" if rig.mouth.gap > PARTED * rig.mouth.line.width else "closed",
         eyes=(_state(rig.eyes[0]), _state(rig.eyes[1])),
         occlusions=occlusions,
         reach=reach,
@@ -151,7 +150,7 @@ def draw_rig(rig: Rig, *, height: int = 1000) -> Image:
     line(cv2.convexHull(points.astype(np.float32))[:, 0], (240, 200, 60), 2, closed=True)
     for cover in find_covers(rig):
         line(cover.outline, (255, 130, 20), 2, closed=True)
-    line(rig.mouth.line, (235, 50, 50), 2)
+    line(rig.mouth.line.points, (235, 50, 50), 2)
     for eye in rig.eyes:
         for curve, colour, thick in (
             (eye.above, (90, 150, 255), 1),

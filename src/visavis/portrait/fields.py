@@ -54,6 +54,12 @@ class Grid:
         y = self.y0 + self.step * np.arange(self.rows, dtype=np.float32)
         return np.stack(np.meshgrid(x, y), axis=2)
 
+    def pixels(self) -> Float32:
+        """(h, w, 2) float32 positions x, y of the pixels of `box`."""
+        x0, y0, x1, y1 = self.box
+        x, y = np.arange(x0, x1, dtype=np.float32), np.arange(y0, y1, dtype=np.float32)
+        return np.stack(np.meshgrid(x, y), axis=2)
+
     def part(self, box: tuple[float, float, float, float]) -> tuple[slice, slice]:
         """Slices of rows and columns whose cells cover a box in painting pixels."""
         x0, y0, x1, y1 = box

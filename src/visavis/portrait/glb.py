@@ -339,22 +339,12 @@ def _lid_moves(eye: Eye, places: Array) -> tuple[Float32, Float32]:
 
 def _lip(rig: Rig, fields: Float32, side: float) -> CutMesh:
     """One layer of the mouth: all that lies on its side of the cut (1 below, -1 above), and the overlap."""
-    mouth = rig.mouth
-    line = mouth.line.astype(np.float64)
-    width = float(np.linalg.norm(line[-1] - line[0]))
-    axis = (line[-1] - line[0]) / width
-    down = np.array([-axis[1], axis[0]])
-    mesh = grid_mesh(mouth.grid, fields)
-
-    def depth(places: Array) -> Array:
-        relative = places - line[0]
-        cut = np.interp(relative @ axis, (line - line[0]) @ axis, (line - line[0]) @ down)
-        return np.asarray(relative @ down - cut)
-
-    near = np.abs(depth(mesh.places)) < 1.5 * mouth.grid.step
+    line, grid = rig.mouth.line, rig.mouth.grid
+    mesh = grid_mesh(grid, fields)
+    near = np.abs(line.depth(mesh.places)) < 1.5 * grid.step
     mesh = mesh.refined(_touching(mesh, near))
-    overlap = 1.5 * max(0.012 * width, 1.0)
-    return mesh.clipped(side * depth(mesh.places) + overlap)
+    overlap = 1.5 * max(0.012 * line.width, 1.0)
+    return mesh.clipped(side * line.depth(mesh.places) + overlap)
 
 
 def _sheet(box: tuple[int, int, int, int]) -> CutMesh:

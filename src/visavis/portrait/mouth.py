@@ -1,7 +1,6 @@
 """The mouth of a rig: the lips are a cut, and behind it lie a cavity, teeth and a tongue in the painting's palette.
 
-The two lips are layers of paint that move by fields of their own and agree everywhere but at the cut. A closed mouth is
-cut along its dark line; where the painted lips are parted, along the middle of the gap.
+The two lips are layers of paint that move by fields of their own and agree everywhere but at the cut, the lip line.
 """
 
 from __future__ import annotations
@@ -13,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.portrait.fields import Grid
+from visavis.portrait.lipline import LipLine
 from visavis.portrait.topology import LIP_INNER_LOWER, LIP_INNER_UPPER, LIP_OUTER_LOWER
 from visavis.types import BLENDSHAPE_INDEX, Float32, Image
 
 __all__ = [
-    "PARTED", "Mouth", "Palette", "cavity_shade", "find_lip_line", "lip_masks", "mouth_box", "paint_inside",
-    "read_palette", "tooth_scale",
+    "Mouth", "Palette", "cavity_shade", "lip_masks", "mouth_box", "paint_inside", "read_palette", "tooth_scale",
 ]  # fmt: skip
 
 Array = NDArray[np.float64]
@@ -28,10 +27,6 @@ _LUMA: Final = np.array([0.299, 0.587, 0.114], np.float32)
 _IVORY: Final = np.array([1.07, 1.0, 0.80], np.float32)
 #: Light of a tooth that nothing shades, for one of the skin where it is lit.
 _TOOTH_LIGHT: Final = 1.25
-#: From this gap on lips are parted, in widths of the mouth: less is the painted line between closed ones.
-PARTED: Final = 0.09
-#: Samples along the lip line, from corner to corner.
-_LINE_SAMPLES: Final = 65
 #: An adult's face is about 140 mm wide and its mouth at rest 50 mm; teeth are drawn to that scale.
 _FACE_MM: Final = 140.0
 _MOUTH_MM: Final = 50.0
@@ -78,7 +73,7 @@ class Mouth:
 
     Attributes:
         grid: the part of the rig's grid around the mouth.
-        line: (65, 2) float32, the cut from the subject's right corner to the left one, in painting pixels.
+        line: the cut between the lips.
         upper, lower: (K, rows, columns, 2) float32, displacements of the two layers of paint.
         upper_mask, lower_mask: (h, w, 2) uint8, how much of the paint belongs to each layer, and how much of the light
             behind it that lip takes away.
@@ -90,7 +85,7 @@ class Mouth:
     """
 
     grid: Grid
-    line: Float32
+    line: LipLine
     upper: Float32
     lower: Float32
     upper_mask: NDArray[np.uint8]
@@ -112,48 +107,8 @@ def mouth_box(points: Array, face_width: float) -> tuple[float, float, float, fl
     return x0 - side, y0 - above, x1 + side, y1 + below
 
 
-def find_lip_line(image: Image, points: Array) -> tuple[Float32, float]:
-    """The line between the lips and how far they are parted.
-
-    The landmarks place it to within a few pixels; the darkest path near them places it on the painted line.
-
-    Args:
-        image: (H, W, 3) uint8 RGB.
-        points: (478, 2) landmarks in pixels.
-
-    Returns:
-        (65, 2) float32 points from the subject's right corner to the left one, and the gap in pixels.
-    """
-    import cv2
-
-    upper = _resample(points[list(LIP_INNER_UPPER)])
-    lower = _resample(points[list(LIP_INNER_LOWER)])
-    middle = (upper + lower) / 2
-    axis = middle[-1] - middle[0]
-    width = float(np.linalg.norm(axis))
-    down = np.array([-axis[1], axis[0]]) / width
-    gap = float(np.median(np.sort((lower - upper) @ down)[-_LINE_SAMPLES // 3 :]))
-    # A parted mouth has no single dark line: its cut is the middle of the gap.
-    if gap > PARTED * width:
-        return middle.astype(np.float32), gap
-
-    reach = max(0.055 * width, 2.0)
-    offsets = np.linspace(-reach, reach, 41)
-    places = (middle[:, None] + offsets[None, :, None] * down).astype(np.float32)
-    grey = cv2.GaussianBlur(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), (0, 0), max(width / 150, 0.5))
-    dark = cv2.remap(grey, places[:, :, 0], places[:, :, 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    # Dark is good, far from the landmarks is bad; near the corners the landmarks are all there is.
-    contrast = max(float(np.ptp(dark)), 1.0)
-    cost = dark / contrast + 0.35 * (offsets / reach) ** 2
-    taper = np.abs(np.linspace(-1, 1, _LINE_SAMPLES)) ** 6
-    cost = cost + taper[:, None] * 4 * (offsets / reach) ** 2
-    chosen = _smooth_path(cost)
-    shift = np.convolve(np.pad(offsets[chosen], 2, mode="edge"), np.full(5, 0.2), mode="valid")
-    return (middle + shift[:, None] * down).astype(np.float32), max(gap, 0.0)
-
-
 def lip_masks(
-    line: Float32, grid: Grid, width: float, mm: float, *, softness: float = 1.0
+    line: LipLine, grid: Grid, *, mm: float, softness: float = 1.0
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Coverage and shadow of the upper and of the lower layer over `grid.box`, (h, w, 2) uint8 each.
 
@@ -162,24 +117,17 @@ def lip_masks(
     lies behind a lip is the darker the nearer it is: light falls into a mouth between the lips, mostly from above.
 
     Args:
-        line: (65, 2) float32, the lip line in pixels.
+        line: between the lips.
         grid: where.
-        width: of the mouth, in pixels.
         mm: pixels of a millimetre.
         softness: how much wider edges are than in a crisp painting (`paint.edge_softness`).
     """
-    x0, y0, x1, y1 = grid.box
-    x, y = np.meshgrid(np.arange(x0, x1, dtype=np.float32), np.arange(y0, y1, dtype=np.float32))
-    axis = (line[-1] - line[0]) / np.linalg.norm(line[-1] - line[0])
-    along = (x - line[0, 0]) * axis[0] + (y - line[0, 1]) * axis[1]
-    below = -(x - line[0, 0]) * axis[1] + (y - line[0, 1]) * axis[0]
-    line_along = (line - line[0]) @ axis
-    line_below = (line - line[0]) @ np.array([-axis[1], axis[0]])
-    depth = below - np.interp(along, line_along, line_below)
-    soft = max(0.035 * width, 1.5) * softness
+    pixels = grid.pixels()
+    along, depth = line.along(pixels), line.depth(pixels)
+    soft = max(0.035 * line.width, 1.5) * softness
     # Beyond the corners nothing lies between the layers: there they cover each other's edge, or a hairline would show.
-    outside = np.clip(np.maximum(-along, along - line_along[-1]) / (2 * soft), 0, 1)
-    reach = max(0.004 * width, 0.4) + (_BEYOND + (1.1 - _BEYOND) * outside) * soft
+    outside = np.clip(np.maximum(-along, along - line.width) / (2 * soft), 0, 1)
+    reach = max(0.004 * line.width, 0.4) + (_BEYOND + (1.1 - _BEYOND) * outside) * soft
     upper, lower = (
         np.stack(
             [np.clip((reach - away) / soft, 0, 1), darkest * np.exp(-np.maximum(away, 0) / (length * mm))],
@@ -190,9 +138,9 @@ def lip_masks(
     return (upper * 255).astype(np.uint8), (lower * 255).astype(np.uint8)
 
 
-def tooth_scale(line: Float32, face_width: float) -> float:
+def tooth_scale(line: LipLine, face_width: float) -> float:
     """Pixels of a millimetre in a mouth: the face's scale too, since many a painter made mouths smaller than life."""
-    return max(float(np.linalg.norm(line[-1] - line[0])) / _MOUTH_MM, 0.8 * face_width / _FACE_MM)
+    return max(line.width / _MOUTH_MM, 0.8 * face_width / _FACE_MM)
 
 
 def cavity_shade(motions: int) -> Float32:
@@ -224,12 +172,12 @@ def read_palette(image: Image, points: Array) -> Palette:
 
 
 def paint_inside(
-    line: Float32, grid: Grid, palette: Palette, *, mm: float, grain: float, softness: float = 1.0, seed: int = 0
+    line: LipLine, grid: Grid, palette: Palette, *, mm: float, grain: float, softness: float = 1.0, seed: int = 0
 ) -> tuple[Image, NDArray[np.uint8]]:
     """Paint what an opened mouth shows, over `grid.box`.
 
     Args:
-        line: (65, 2) float32, the lip line in pixels.
+        line: between the lips.
         grid: where.
         palette: the painting's colours.
         mm: pixels of a millimetre.
@@ -262,18 +210,12 @@ def paint_inside(
     return painted[0], painted[1]
 
 
-def _mouth_places(line: Float32, grid: Grid, mm: float) -> tuple[Float32, Float32]:
+def _mouth_places(line: LipLine, grid: Grid, mm: float) -> tuple[Float32, Float32]:
     """Every pixel's place in the mouth in millimetres: `u` from the middle, `v` down from the lip line there."""
-    x0, y0, x1, y1 = grid.box
-    x, y = np.meshgrid(np.arange(x0, x1, dtype=np.float32), np.arange(y0, y1, dtype=np.float32))
-    centre = line[[0, -1]].mean(axis=0)
-    axis = line[-1] - line[0]
-    axis = axis / np.linalg.norm(axis)
-    down = np.array([-axis[1], axis[0]])
-    u = ((x - centre[0]) * axis[0] + (y - centre[1]) * axis[1]) / mm
-    v = ((x - centre[0]) * down[0] + (y - centre[1]) * down[1]) / mm
-    middle = float(np.interp(0.0, (line - centre) @ axis, (line - centre) @ down) / mm)
-    return u.astype(np.float32), (v - middle).astype(np.float32)
+    centre = line.points[[0, -1]].mean(axis=0)
+    offset = grid.pixels() - centre
+    u, v = offset @ line.axis / mm, (offset @ line.down + line.depth(centre)) / mm
+    return u.astype(np.float32), v.astype(np.float32)
 
 
 def _paint_jaw(u: Float32, v: Float32, edge: Float32, light: Float32, palette: Palette, pixel: float) -> Float32:
@@ -330,31 +272,3 @@ def _tooth_row(
     alpha = alpha * np.clip((edges[-1] - np.abs(u)) / 5, 0, 1)
     shade = 1 - 0.16 * np.exp(-((distance / max(0.35, pixel * 0.6)) ** 2))
     return alpha.astype(np.float32), shade.astype(np.float32)
-
-
-def _resample(line: Array) -> Array:
-    """The line at `_LINE_SAMPLES` points, evenly spaced along the chord between its ends."""
-    axis = line[-1] - line[0]
-    along = np.maximum.accumulate((line - line[0]) @ axis / (axis @ axis))
-    wanted = np.linspace(0, 1, _LINE_SAMPLES)
-    return np.stack([np.interp(wanted, along, line[:, i]) for i in range(2)], axis=1)
-
-
-def _smooth_path(cost: Array) -> NDArray[np.intp]:
-    """The cheapest path through the columns of (N, M) costs, moving by at most two places from row to row."""
-    count, places = cost.shape
-    total = np.zeros_like(cost)
-    came = np.zeros(cost.shape, np.intp)
-    total[0] = cost[0]
-    for row in range(1, count):
-        steps = np.stack([np.roll(total[row - 1], shift) + 0.02 * shift**2 for shift in (-2, -1, 0, 1, 2)])
-        steps[0, -2:] = steps[1, -1:] = np.inf
-        steps[3, :1] = steps[4, :2] = np.inf
-        best = steps.argmin(axis=0)
-        came[row] = np.arange(places) - (best - 2)
-        total[row] = cost[row] + steps.min(axis=0)
-    path = np.zeros(count, np.intp)
-    path[-1] = total[-1].argmin()
-    for row in range(count - 1, 0, -1):
-        path[row - 1] = came[row, path[row]]
-    return path

@@ -21,16 +21,8 @@ from visavis.portrait.breath import Body, away_from_border, breath_field, make_b
 from visavis.portrait.creases import Creases, make_creases
 from visavis.portrait.eyes import Eye, make_eye, still_where_hidden
 from visavis.portrait.fields import Grid, side_of, smooth_step, thin_plate_operator
-from visavis.portrait.mouth import (
-    Mouth,
-    cavity_shade,
-    find_lip_line,
-    lip_masks,
-    mouth_box,
-    paint_inside,
-    read_palette,
-    tooth_scale,
-)
+from visavis.portrait.lipline import LipLine, find_lip_line
+from visavis.portrait.mouth import Mouth, cavity_shade, lip_masks, mouth_box, paint_inside, read_palette, tooth_scale
 from visavis.portrait.paint import edge_softness, face_sharpness
 from visavis.portrait.pose import head_angles, similarity
 from visavis.portrait.projection import JAW_SHAPES, painted_motions
@@ -196,9 +188,8 @@ def make_rig(painting: Image, face: Face, *, basis: Basis | None = None) -> Rig:
     mouth_rows, mouth_columns = grid.part(mouth_box(points, face_width))
     mouth_grid = grid.crop(mouth_rows, mouth_columns)
     upper, lower = _lip_fields(points, moved, mouth_grid, line, fields[:, mouth_rows, mouth_columns], face_width)
-    mouth_width = float(np.linalg.norm(line[-1] - line[0]))
     mm, softness = tooth_scale(line, face_width), edge_softness(painting, points[:MESH_POINTS])
-    upper_mask, lower_mask = lip_masks(line, mouth_grid, mouth_width, mm, softness=softness)
+    upper_mask, lower_mask = lip_masks(line, mouth_grid, mm=mm, softness=softness)
     palette = read_palette(painting, points)
     cavity, upper_teeth = paint_inside(
         line, mouth_grid, palette, mm=mm, grain=_grain(painting, points), softness=softness
@@ -260,7 +251,7 @@ def _grid_around(points: Array, face_width: float, shape: tuple[int, ...]) -> Gr
     return Grid(int(x0), int(y0), step, columns, rows)
 
 
-def _face_fields(points: Array, moved: Array, grid: Grid, line: Float32, face_width: float) -> Array:
+def _face_fields(points: Array, moved: Array, grid: Grid, line: LipLine, face_width: float) -> Array:
     """The motions of the whole face, (56, rows, columns, 2): smooth but for a jump across the lips.
 
     Each node blends the field as the points without the lower lip give it, and without the upper one, by its side.
@@ -272,7 +263,7 @@ def _face_fields(points: Array, moved: Array, grid: Grid, line: Float32, face_wi
         _spread(points, moved, [point for point in skin if point not in other], nodes, face_width, still=still)
         for other in (frozenset(LIP_LOWER), frozenset(LIP_UPPER))
     )
-    sides = smooth_step((side_of(line.astype(np.float64), nodes) - 0.15) / 0.7)
+    sides = smooth_step((side_of(line.points.astype(np.float64), nodes) - 0.15) / 0.7)
     fields = (lower + (upper - lower) * sides[:, None]).reshape(len(MOTIONS), grid.rows, grid.columns, 2)
     return np.asarray(fields * _fade(points, grid, face_width)[None, :, :, None])
 
@@ -286,7 +277,7 @@ def _still(points: Array, face_width: float) -> Array:
 
 
 def _lip_fields(
-    points: Array, moved: Array, grid: Grid, line: Float32, base: Array, face_width: float
+    points: Array, moved: Array, grid: Grid, line: LipLine, base: Array, face_width: float
 ) -> tuple[Array, Array]:
     """The motions of the upper and of the lower layer of the mouth, (56, rows, columns, 2) each.
 
@@ -295,18 +286,18 @@ def _lip_fields(
     towards the borders, it is the field of the whole face.
     """
     nodes = grid.nodes().reshape(-1, 2).astype(np.float64)
-    beyond = _depth_below(line, nodes)[:, None] * _down(line)
+    below_cut = line.depth(nodes)[:, None]
     mesh = points[:MESH_POINTS]
-    depth = _depth_below(line, mesh)
+    depth = line.depth(mesh)
     skin = frozenset(range(MESH_POINTS))
-    near = np.linalg.norm(mesh - line.mean(axis=0), axis=1) < 1.6 * np.linalg.norm(line[-1] - line[0])
+    near = np.linalg.norm(mesh - line.middle, axis=1) < 1.6 * line.width
     corners = {LIP_INNER_UPPER[0], LIP_INNER_UPPER[-1], LIP_OUTER_UPPER[0], LIP_OUTER_UPPER[-1]}
     above = (skin & set(np.flatnonzero(near & (depth < 0)).tolist()) | set(LIP_UPPER)) - set(LIP_LOWER) | corners
     below = (skin & set(np.flatnonzero(near & (depth > 0)).tolist()) | set(LIP_LOWER)) - set(LIP_UPPER) | corners
     share = _near_cut(line, grid)[None, :, :, None]
     layers = []
     for members, across in ((above, 1), (below, -1)):
-        places = nodes - np.where(_depth_below(line, nodes)[:, None] * across > 0, beyond, 0)
+        places = nodes - np.where(below_cut * across > 0, below_cut * line.down, 0)
         field = _spread(points, moved, sorted(members), places, face_width).reshape(base.shape)
         layer = base + (field - base) * share
         # Head and breath carry both lips alike.
@@ -329,35 +320,17 @@ def _spread(
     return np.ascontiguousarray((operator @ values).reshape(len(nodes), len(MOTIONS), 2).transpose(1, 0, 2))
 
 
-def _depth_below(line: Float32, places: Array) -> Array:
-    """How far places lie below the lips (negative above); beyond the corners the line goes straight on."""
-    down = _down(line)
-    axis = np.array([down[1], -down[0]])
-    relative = line - line[0]
-    return np.asarray(
-        (places - line[0]) @ down - np.interp((places - line[0]) @ axis, relative @ axis, relative @ down)
-    )
-
-
-def _down(line: Float32) -> Array:
-    """The direction from the upper to the lower lip, (2,), of length 1."""
-    axis = (line[-1] - line[0]).astype(np.float64)
-    return np.asarray(np.array([-axis[1], axis[0]]) / np.linalg.norm(axis))
-
-
-def _near_cut(line: Float32, grid: Grid) -> Array:
+def _near_cut(line: LipLine, grid: Grid) -> Array:
     """1 between the corners of the mouth, 0 beyond them and towards the borders of `grid`, (rows, columns).
 
     There is a cut only between the corners; the whole face moves as one everywhere else.
     """
     nodes = grid.nodes().astype(np.float64)
-    axis = line[-1] - line[0]
-    width = np.linalg.norm(axis)
-    along = (nodes - line.mean(axis=0)) @ (axis / width) / (width / 2)
+    along = (nodes - line.middle) @ line.axis / (line.width / 2)
     inside = smooth_step((1.04 - np.abs(along)) / 0.16)
     x0, y0, x1, y1 = grid.box
     border = np.minimum.reduce([nodes[:, :, 0] - x0, x1 - nodes[:, :, 0], nodes[:, :, 1] - y0, y1 - nodes[:, :, 1]])
-    return inside * smooth_step(border / (0.12 * width))
+    return inside * smooth_step(border / (0.12 * line.width))
 
 
 def _apart(points: Array, members: list[int], distance: float) -> list[int]:
