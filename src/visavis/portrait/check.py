@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.portrait.eyes import CURVE_MARGIN, Eye
+from visavis.portrait.hull import convex_hull
 from visavis.portrait.lids import lid_positions
 from visavis.portrait.lipline import PARTED
 from visavis.portrait.occlusion import find_covers
@@ -147,7 +148,7 @@ def draw_rig(rig: Rig, *, height: int = 1000) -> Image:
     for triangle in _triangles(points):
         line(points[triangle], (225, 225, 225), closed=True)
     picture = cv2.addWeighted(picture, 0.35, faint, 0.65, 0)
-    line(cv2.convexHull(points.astype(np.float32))[:, 0], (240, 200, 60), 2, closed=True)
+    line(convex_hull(points), (240, 200, 60), 2, closed=True)
     for cover in find_covers(rig):
         line(cover.outline, (255, 130, 20), 2, closed=True)
     line(rig.mouth.line.points, (235, 50, 50), 2)

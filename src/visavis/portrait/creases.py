@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.portrait.hull import inside_hull
 from visavis.types import BLENDSHAPE_INDEX, Float32, Image
 
 __all__ = ["Creases", "make_creases"]
@@ -189,10 +190,9 @@ def _modelling(image: Image, points: Array) -> tuple[float, Float32]:
     """
     import cv2
 
-    mask = np.zeros(image.shape[:2], np.uint8)
-    cv2.fillConvexPoly(mask, cv2.convexHull(points.astype(np.int32)), 255)
-    skin = image[mask > 0].astype(np.float64)
-    light = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[mask > 0].astype(float)
+    face = inside_hull(points, image.shape)
+    skin = image[face].astype(np.float64)
+    light = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[face].astype(float)
     low, middle, high = np.quantile(light, [0.1, 0.5, 0.9])
     contrast = float(np.clip((high - low) / max(high, 1.0) / 0.55, 0.55, 1.25))
     # The darkest tenth is hair, pupils and holes; shade lies above it.

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.portrait.fields import Grid
+from visavis.portrait.hull import inside_hull
 from visavis.portrait.lipline import LipLine
 from visavis.portrait.topology import LIP_INNER_LOWER, LIP_INNER_UPPER, LIP_OUTER_LOWER
 from visavis.types import BLENDSHAPE_INDEX, Float32, Image
@@ -154,12 +155,9 @@ def read_palette(image: Image, points: Array) -> Palette:
     """The painting's own colours for light, lips and dark, from (478, 2) landmarks in pixels."""
     import cv2
 
-    height, width = image.shape[:2]
-    face = np.zeros((height, width), np.uint8)
-    cv2.fillConvexPoly(face, cv2.convexHull(points.astype(np.int32)), 255)
-    pixels = image[face > 0].astype(np.float32)
+    pixels = image[inside_hull(points, image.shape)].astype(np.float32)
     light = pixels @ _LUMA
-    lips = np.zeros_like(face)
+    lips = np.zeros(image.shape[:2], np.uint8)
     outline = np.concatenate([points[list(LIP_INNER_LOWER)], points[list(LIP_OUTER_LOWER[-2:0:-1])]])
     cv2.fillPoly(lips, [outline.astype(np.int32)], 255)
     lip = image[lips > 0].astype(np.float32)

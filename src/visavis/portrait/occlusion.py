@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from visavis.portrait.hull import convex_hull, inside_hull
 from visavis.portrait.rig import Rig
 from visavis.types import Float32
 
@@ -106,19 +106,14 @@ def find_covers(rig: Rig) -> tuple[Cover, ...]:
             lightness, chroma = here[0] / max(cheek[0], 1.0), here[1] / max(cheek[1], 1.0)
             duller = chroma < part.duller or lightness < _DARK
             if (lightness < part.darker and duller) or (part.duller < 1 and chroma < _GREY):
-                outline = rig.landmarks[[*part.right, *part.left]]
-                covers.append(Cover(part.words, cv2.convexHull(np.ascontiguousarray(outline))[:, 0]))
+                covers.append(Cover(part.words, convex_hull(rig.landmarks[[*part.right, *part.left]])))
                 break
     return tuple(covers)
 
 
 def _colour(lab: Float32, points: Float32, part: tuple[int, ...]) -> tuple[float, float] | None:
     """Median lightness and chroma (CIELAB) of a part of the face, or None where too little of it is in the picture."""
-    import cv2
-
-    mask: NDArray[np.uint8] = np.zeros(lab.shape[:2], np.uint8)
-    cv2.fillConvexPoly(mask, cv2.convexHull(points[list(part)]).astype(np.int32), 1)
-    chosen = lab[mask > 0]
+    chosen = lab[inside_hull(points[list(part)], lab.shape)]
     if len(chosen) < _LEAST_PIXELS:
         return None
     lightness, a, b = np.median(chosen, axis=0)

@@ -22,6 +22,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.portrait.hull import inside_hull
 from visavis.portrait.warp import part_of
 from visavis.types import Float32, Image
 
@@ -162,14 +163,10 @@ def edge_softness(painting: Image, points: NDArray[np.float64]) -> float:
 
 def _face_of(painting: Image, points: NDArray[np.float64]) -> tuple[Image, NDArray[np.bool_]]:
     """The window around a face, and where the face is in it."""
-    import cv2
-
-    hull = cv2.convexHull(np.rint(points).astype(np.int32))
-    mask = np.zeros(painting.shape[:2], np.uint8)
-    cv2.fillConvexPoly(mask, hull, 1)
-    x, y, width, height = cv2.boundingRect(hull)
-    window = np.s_[max(y, 0) : y + height, max(x, 0) : x + width]
-    return painting[window], mask[window] > 0
+    mask = inside_hull(points, painting.shape)
+    (x0, y0), (x1, y1) = np.rint([points.min(axis=0), points.max(axis=0)]).astype(int)
+    window = np.s_[max(y0, 0) : y1 + 1, max(x0, 0) : x1 + 1]
+    return painting[window], mask[window]
 
 
 def measure_sharpness(picture: Image, mask: NDArray[np.bool_]) -> float:

@@ -21,6 +21,7 @@ from visavis.portrait.breath import Body, away_from_border, breath_field, make_b
 from visavis.portrait.creases import Creases, make_creases
 from visavis.portrait.eyes import Eye, make_eye, still_where_hidden
 from visavis.portrait.fields import Grid, side_of, smooth_step, thin_plate_operator
+from visavis.portrait.hull import inside_hull
 from visavis.portrait.lipline import LipLine, find_lip_line
 from visavis.portrait.mouth import Mouth, cavity_shade, lip_masks, mouth_box, paint_inside, read_palette, tooth_scale
 from visavis.portrait.paint import edge_softness, face_sharpness
@@ -346,10 +347,9 @@ def _fade(points: Array, grid: Grid, face_width: float) -> Array:
     """1 on the face, falling to 0 at `_FADE` face widths from its outline, (rows, columns)."""
     import cv2
 
-    hull = cv2.convexHull(((points[:MESH_POINTS] - (grid.x0, grid.y0)) / grid.step).astype(np.float32))
-    inside = np.zeros((grid.rows, grid.columns), np.uint8)
-    cv2.fillConvexPoly(inside, np.rint(hull).astype(np.int32), 1)
-    distance = cv2.distanceTransform(1 - inside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) * grid.step / face_width
+    inside = inside_hull((points[:MESH_POINTS] - (grid.x0, grid.y0)) / grid.step, (grid.rows, grid.columns))
+    outside = (~inside).astype(np.uint8)
+    distance = cv2.distanceTransform(outside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) * grid.step / face_width
     # The outermost nodes never move, whatever part of the face the edge of the painting cuts off.
     t = np.clip((distance - 0.03) / (_FADE - 0.05), 0, 1)
     fade = 0.5 + 0.5 * np.cos(np.pi * t)

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.portrait.hull import inside_hull
 from visavis.portrait.paint import texture_energy
 from visavis.portrait.render import PortraitRenderer
 from visavis.portrait.topology import MESH_POINTS
@@ -23,19 +24,14 @@ _RAMP: Final = 15
 
 def inside_face(landmarks: Float32, shape: tuple[int, ...]) -> NDArray[np.bool_]:
     """Which pixels of a picture lie within the hull of the face mesh, (H, W)."""
-    import cv2
-
-    mask = np.zeros(shape[:2], np.uint8)
-    hull = cv2.convexHull(np.ascontiguousarray(landmarks[:MESH_POINTS, :2], np.float32))
-    cv2.fillConvexPoly(mask, np.rint(hull).astype(np.int32), 1)
-    return np.asarray(mask > 0)
+    return inside_hull(landmarks[:MESH_POINTS, :2], shape)
 
 
 def far_from_face(landmarks: Float32, face_width: float, shape: tuple[int, ...]) -> NDArray[np.bool_]:
     """Which pixels lie farther than `FAR` face widths from the hull of the face mesh, (H, W)."""
     import cv2
 
-    outside = 1 - inside_face(landmarks, shape).astype(np.uint8)
+    outside = (~inside_face(landmarks, shape)).astype(np.uint8)
     distance = cv2.distanceTransform(outside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     return np.asarray(distance > FAR * face_width)
 
