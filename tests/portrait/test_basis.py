@@ -40,6 +40,23 @@ def test_a_lip_stays_as_thick_as_it_was() -> None:
     assert (opened < 1.15 * rest).all()
 
 
+@pytest.mark.parametrize("brow", ["browInnerUp", "browOuterUpLeft", "browOuterUpRight"])
+def test_a_raised_brow_takes_the_eye_along(brow: str) -> None:
+    """In the strongest frames of videos the eye opens under a raised brow, and the skin below it sinks."""
+    delta = load_basis().deltas[BLENDSHAPE_INDEX[brow], :, 1]
+    for side, upper_lid, below, outer_end in (("Left", 386, 450, 300), ("Right", 159, 230, 70)):
+        if brow.endswith(("Left", "Right")) and not brow.endswith(side):
+            continue
+        assert delta[upper_lid] > 0
+        assert delta[below] < 0
+        assert delta[outer_end] > 0
+
+
+def test_one_raised_brow_leaves_the_other_eye_alone() -> None:
+    delta = load_basis().deltas[BLENDSHAPE_INDEX["browOuterUpLeft"], :, 1]
+    assert abs(delta[[159, 145, 230, 70]]).max() < 0.1 * delta[[386, 300]].max()
+
+
 def test_it_holds_the_blendshapes_in_order() -> None:
     basis = load_basis()
     assert basis.deltas.shape == (len(BLENDSHAPES), 478, 3)
