@@ -38,7 +38,7 @@ def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_is_an_output_error(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match="No space left"), replacing(tmp_path / "a.txt"):
+    with pytest.raises(OutputError, match="No space left on device; make room"), replacing(tmp_path / "a.txt"):
         raise OSError(28, "No space left on device")
     assert not list(tmp_path.iterdir())
 

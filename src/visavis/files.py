@@ -19,6 +19,8 @@ __all__ = ["check_suffix", "check_writable", "kind_of", "replacing"]
 _LONGEST_NAME: Final = 255
 #: Errors of a path that leads to nothing.
 _NOT_THERE: Final = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EBADF)
+#: Errors of a disk, or of a person's share of it, that has no room left.
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 
 
 @contextmanager
@@ -109,9 +111,9 @@ def _beside(target: Path) -> Iterator[Path]:
         temporary.touch()
         yield temporary
     except OSError as error:
-        raise OutputError(
-            f"cannot write {target}: {error.strerror or error}; choose a folder that exists and can be written to"
-        ) from error
+        full = error.errno in _FULL
+        advice = "make room, or choose another disk" if full else "choose a folder that exists and can be written to"
+        raise OutputError(f"cannot write {target}: {error.strerror or error}; {advice}") from error
     finally:
         with suppress(OSError):  # where nothing could be made, there is nothing to take away
             temporary.unlink(missing_ok=True)

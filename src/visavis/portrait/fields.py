@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from visavis.types import Float32
 
-__all__ = ["Grid", "invert", "side_of", "smooth_step", "thin_plate_operator"]
+__all__ = ["Grid", "apart", "invert", "side_of", "smooth_step", "thin_plate_operator"]
 
 Array = NDArray[np.float64]
 
@@ -113,6 +113,18 @@ def _kernel(a: Array, b: Array) -> Array:
     squared = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1)[None] - 2 * a @ b.T
     squared = np.maximum(squared, 1e-12)
     return np.asarray(0.5 * squared * np.log(squared))
+
+
+def apart(places: Array, distance: float) -> NDArray[np.intp]:
+    """Indices of (N, 2) places of which no two lie within `distance`, the first of each crowd, in order.
+
+    A spline through places that coincide has no solution (`thin_plate_operator`).
+    """
+    kept: list[int] = []
+    for index, place in enumerate(places):
+        if not kept or np.linalg.norm(places[kept] - place, axis=1).min() > distance:
+            kept.append(index)
+    return np.array(kept, np.intp)
 
 
 def side_of(line: Array, points: Array) -> Array:

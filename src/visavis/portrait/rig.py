@@ -20,7 +20,7 @@ from visavis.portrait.basis import Basis, load_basis
 from visavis.portrait.breath import Body, away_from_border, breath_field, make_body
 from visavis.portrait.creases import Creases, make_creases
 from visavis.portrait.eyes import Eye, make_eye, still_where_hidden
-from visavis.portrait.fields import Grid, side_of, smooth_step, thin_plate_operator
+from visavis.portrait.fields import Grid, apart, side_of, smooth_step, thin_plate_operator
 from visavis.portrait.hull import inside_hull
 from visavis.portrait.lipline import LipLine, find_lip_line
 from visavis.portrait.mouth import Mouth, cavity_shade, lip_masks, mouth_box, paint_inside, read_palette, tooth_scale
@@ -108,7 +108,7 @@ class Rig:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all arrays but the painting itself."""
+        """Bytes of the pictures and fields, which are nearly all of a rig; without the painting itself."""
         arrays: list[NDArray[Any]] = [
             self.fields,
             self.body.field,
@@ -311,7 +311,7 @@ def _spread(
     points: Array, moved: Array, members: list[int], nodes: Array, face_width: float, *, still: Array | None = None
 ) -> Array:
     """Carry the motions of some points of the mesh to `nodes`, (56, N, 2); `still` are places that never move."""
-    members = _apart(points, members, 0.004 * face_width)
+    members = [members[index] for index in apart(points[members], 0.004 * face_width)]
     values = moved[:, members].transpose(1, 0, 2).reshape(len(members), -1)
     centres = points[members]
     if still is not None:
@@ -332,15 +332,6 @@ def _near_cut(line: LipLine, grid: Grid) -> Array:
     x0, y0, x1, y1 = grid.box
     border = np.minimum.reduce([nodes[:, :, 0] - x0, x1 - nodes[:, :, 0], nodes[:, :, 1] - y0, y1 - nodes[:, :, 1]])
     return inside * smooth_step(border / (0.12 * line.width))
-
-
-def _apart(points: Array, members: list[int], distance: float) -> list[int]:
-    """Members of which no two lie closer than `distance`; a spline through coinciding points has no solution."""
-    kept: list[int] = []
-    for member in members:
-        if not kept or np.linalg.norm(points[kept] - points[member], axis=1).min() > distance:
-            kept.append(member)
-    return kept
 
 
 def _fade(points: Array, grid: Grid, face_width: float) -> Array:

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.portrait.fields import Grid, thin_plate_operator
+from visavis.portrait.fields import Grid, apart, thin_plate_operator
 from visavis.portrait.topology import MESH_POINTS
 from visavis.types import Float32
 
@@ -48,7 +48,9 @@ def sway_fields(
     pivot = upright[:MESH_POINTS].mean(axis=0) - rotation[:, 2] * 0.35 * face_width
     axes = (rotation[:, 1], -rotation[:, 0], -rotation[:, 2])
     facing = np.flatnonzero(normals[:MESH_POINTS, 2] > _FACING)
-    seen = _apart(upright[facing], 0.02 * face_width)
+    seen = upright[facing]
+    seen = seen[np.argsort(-seen[:, 2], kind="stable")]  # of a crowd, the nearest to the viewer is what is seen
+    seen = seen[apart(seen[:, :2], 0.02 * face_width)]
     flat = np.array([1.0, -1.0])
     centres = np.concatenate([seen[:, :2] * flat, still])
     depths = np.concatenate([seen[:, 2] - pivot[2], np.zeros(len(still))])
@@ -85,12 +87,3 @@ def bounded_sway(sway: Float32, largest: Float32) -> Float32:
     """
     share = float((np.abs(sway) / largest).sum())
     return sway if share <= 1 else (sway / np.float32(share)).astype(np.float32)
-
-
-def _apart(places: Array, distance: float) -> Array:
-    """Places of which no two lie closer in the picture than `distance`; the nearest to the viewer are kept."""
-    kept: list[Array] = []
-    for place in places[np.argsort(-places[:, 2], kind="stable")]:
-        if not kept or np.linalg.norm(np.array(kept)[:, :2] - place[:2], axis=1).min() > distance:
-            kept.append(place)
-    return np.array(kept)
