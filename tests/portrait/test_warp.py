@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from visavis.assets import AssetStore
 from visavis.portrait.fields import Grid, invert
-from visavis.portrait.gallery import OpenPortrait
+from visavis.portrait.gallery import OpenPortrait, open_portrait
 from visavis.portrait.presets import emotion_preset
 from visavis.portrait.render import MeshRenderer
 from visavis.portrait.rig import motion_weights
@@ -71,6 +74,20 @@ def test_paint_is_sent_back_where_it_came_from() -> None:
     there = cv2.remap(motion, source[:, :, 0], source[:, :, 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     assert np.abs(back + there).max() < 0.4
     assert np.abs(back + there).mean() < 0.02
+
+
+@pytest.mark.shared
+def test_paint_above_an_eye_is_found_under_a_brow_that_is_raised_high(shared: Path, assets: AssetStore) -> None:
+    """From just above the lid the motion points to beyond the eye, and the way back is long: an eye showed there."""
+    portraits = shared / "data/portraits/images"
+    rig = open_portrait(str(portraits / "elisabeth-louise-lebrun__self-portrait-in-a-straw-hat.jpg"), assets=assets).rig
+    raised = dict.fromkeys(("browInnerUp", "browOuterUpLeft", "browOuterUpRight"), 1.0)
+    motion = np.tensordot(motion_weights(Expression.from_mapping(raised)), rig.fields, 1).astype(np.float32)
+    step = rig.grid.step
+    back = invert(motion, step)
+    source = ((rig.grid.nodes() + back - (rig.grid.x0, rig.grid.y0)) / step).astype(np.float32)
+    there = cv2.remap(motion, source[:, :, 0], source[:, :, 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    assert np.abs(back + there).max() < 2 * step
 
 
 def test_bands_cover_all_that_moves_and_little_else() -> None:

@@ -175,10 +175,11 @@ def make_eye(
     # Who looks down and is startled looks up: lowered lids rise all the way, and the iris after them.
     hidden = float(np.clip(1 - aperture / (_RESTING_APERTURE * width), 0, 0.8))
     wide = BLENDSHAPE_INDEX[f"eyeWide{side}"]
+    # The further a motion lifts the lid, the less the lid shades.
+    light = _WIDE_LIGHT * np.maximum(upper_squint / min(upper_squint[wide], -1e-6), 0)
     upper_squint[wide] *= 1 + _LIFT * hidden
     gaze[wide, 1] += _LIFT * hidden * seen
-    light = np.zeros(motions, np.float32)
-    light[wide], light[BLENDSHAPE_INDEX[f"browDown{side}"]] = _WIDE_LIGHT, -_BROW_SHADE
+    light[BLENDSHAPE_INDEX[f"browDown{side}"]] = -_BROW_SHADE
     centre = points[IRISES[side][0]]
     radius = float(np.linalg.norm(points[list(IRISES[side][1:])] - centre, axis=1).mean())
     rim = origin + u[:, None, None] * axis + np.stack([above, below], axis=1)[:, :, None] * down
@@ -295,7 +296,10 @@ def _paint_eyeball(
     seen_iris = opening & (distance < radius)
 
     if seen_white.sum() >= 12:
-        white = _spread(patch, seen_white, sigma=max(radius * 0.5, 1.0))
+        # Between iris and lid lie the iris' soft rim and the lid's shadow: there the white beside it counts for more.
+        beside = seen_white & (np.abs(x - centre[0]) > 0.9 * radius)
+        white = _spread(patch, beside if beside.sum() >= 12 else seen_white, sigma=max(radius * 0.5, 1.0))
+        seen_white &= beside | (patch.mean(axis=2) > 0.9 * white.mean(axis=2))
     else:
         # Lowered lids hide it: a muted white, from the light of the skin around the eye.
         bright = np.quantile(patch.reshape(-1, 3).astype(np.float32), 0.8, axis=0)

@@ -22,8 +22,9 @@ Array = NDArray[np.float64]
 
 #: Newton's steps are at most this long, in grid units.
 _LONGEST_STEP: Final = 2.0
-#: Rounds of Newton's method, of which the last are spent on nodes whose step was still longer than this, in grid units.
-_ROUNDS: Final = 4
+#: Rounds of Newton's method at most, of which the later are spent on nodes whose last step was longer than this, in
+#: grid units. A raised brow is a tenth of a face away from where its paint was: from beyond the eye, steps are many.
+_ROUNDS: Final = 10
 _ROUNDS_OF_ALL: Final = 2
 _ARRIVED: Final = 0.02
 
@@ -180,14 +181,15 @@ def invert(displacement: Float32, step: int) -> Float32:
         source_x += step_x
         source_y += step_y
     # What the last step still moved is not there yet, and goes on as columns of one.
-    late = np.maximum(np.abs(step_x), np.abs(step_y)) > _ARRIVED
-    late_x, late_y, some_x, some_y = (part[late][:, None] for part in (x, y, source_x, source_y))
-    if len(late_x):
-        for _ in range(_ROUNDS - _ROUNDS_OF_ALL):
-            step_x, step_y = _newton(packed, late_x, late_y, some_x, some_y)
-            some_x += step_x
-            some_y += step_y
-        source_x[late], source_y[late] = some_x[:, 0], some_y[:, 0]
+    nodes = tuple(part.reshape(-1, 1) for part in (x, y, source_x, source_y))
+    late = np.arange(x.size)
+    for _ in range(_ROUNDS - _ROUNDS_OF_ALL):
+        late = late[np.maximum(np.abs(step_x), np.abs(step_y)).reshape(-1) > _ARRIVED]
+        if not len(late):
+            break
+        step_x, step_y = _newton(packed, *(part[late] for part in nodes))
+        nodes[2][late] += step_x
+        nodes[3][late] += step_y
     back = cv2.merge((source_x - x, source_y - y))
     # A fold has no inverse: there the median keeps order.
     smoothed: Float32 = cv2.medianBlur(back, 5)

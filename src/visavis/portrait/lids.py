@@ -17,7 +17,7 @@ __all__ = ["LID_ROOM", "LOWER_BOUNDS", "UPPER_BOUNDS", "lid_positions", "paint_e
 LID_ROOM: Final = 0.38
 #: How far the motions of the skin open and close each lid at most, in apertures; only a blink shuts an eye.
 UPPER_BOUNDS: Final = (0.6, 0.35)
-LOWER_BOUNDS: Final = (0.25, 0.4)
+LOWER_BOUNDS: Final = (0.1, 0.4)
 #: Light reaches the eyeball in full from this far below a lid's edge on, in eye widths.
 _LIGHT_DEPTH: Final = 0.12
 

@@ -68,7 +68,7 @@ void main() {
   int layer = layerOf(at.y);
   vec2 node = vec2(at - ivec2(0, layer * nodes.y));
   vec2 place = node - readOffset(field, at) / spacing;
-  for (int round = 0; round < 4; round++) {
+  for (int round = 0; round < 10; round++) {
     // Beyond the grid its border is repeated: value and derivatives are those of the nearest place on it.
     vec2 inside = clamp(place, vec2(0.0), vec2(nodes - 1));
     ivec2 first = ivec2(floor(inside)) - 1;
@@ -88,7 +88,9 @@ void main() {
     vec2 miss = node - place - value;
     float a = 1.0 + dx.x, b = dy.x, c = dx.y, d = 1.0 + dy.y;
     float scale = 1.0 / max(a * d - b * c, 0.25);
-    place += clamp(vec2(d * miss.x - b * miss.y, a * miss.y - c * miss.x) * scale, -2.0, 2.0);
+    vec2 further = clamp(vec2(d * miss.x - b * miss.y, a * miss.y - c * miss.x) * scale, -2.0, 2.0);
+    place += further;
+    if (round > 0 && max(abs(further.x), abs(further.y)) <= 0.02) break;
   }
   if (isPart == 1) {
     // What is drawn in from beyond the part moves there as the whole does; its own nodes do not know how.
