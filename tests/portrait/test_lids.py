@@ -98,20 +98,9 @@ def test_the_white_of_a_wide_eye_is_lit_but_for_what_lies_next_to_the_lids(madon
 def test_a_lowered_brow_takes_light_from_the_eye_under_it_alone(madonna: OpenPortrait) -> None:
     right, left = madonna.rig.eyes
     weights = motion_weights(Expression.from_mapping({"browDownLeft": 1.0}))
-    assert right.light @ weights == pytest.approx(0, abs=1e-3)
+    assert right.light @ weights == 0
     assert -0.5 < left.light @ weights < 0
     assert not (left.light @ motion_weights(Expression()))
-
-
-def test_the_further_a_lid_is_lifted_the_more_light_it_lets_in(madonna: OpenPortrait) -> None:
-    for eye in madonna.rig.eyes:
-        wide, brow, none = (
-            eye.light @ motion_weights(Expression.from_mapping(weights))
-            for weights in ({f"eyeWide{eye.side}": 1.0}, {"browInnerUp": 1.0}, {"jawOpen": 1.0})
-        )
-        assert 0.5 < wide <= 1
-        assert 0.3 * wide < brow < wide
-        assert none == pytest.approx(0, abs=0.02)
 
 
 def test_an_eye_narrows_under_a_lowered_brow_as_living_ones_do(madonna: OpenPortrait) -> None:

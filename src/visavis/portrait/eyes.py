@@ -175,11 +175,10 @@ def make_eye(
     # Who looks down and is startled looks up: lowered lids rise all the way, and the iris after them.
     hidden = float(np.clip(1 - aperture / (_RESTING_APERTURE * width), 0, 0.8))
     wide = BLENDSHAPE_INDEX[f"eyeWide{side}"]
-    # The further a motion lifts the lid, the less the lid shades.
-    light = _WIDE_LIGHT * np.maximum(upper_squint / min(upper_squint[wide], -1e-6), 0)
     upper_squint[wide] *= 1 + _LIFT * hidden
     gaze[wide, 1] += _LIFT * hidden * seen
-    light[BLENDSHAPE_INDEX[f"browDown{side}"]] = -_BROW_SHADE
+    light = np.zeros(motions, np.float32)
+    light[wide], light[BLENDSHAPE_INDEX[f"browDown{side}"]] = _WIDE_LIGHT, -_BROW_SHADE
     centre = points[IRISES[side][0]]
     radius = float(np.linalg.norm(points[list(IRISES[side][1:])] - centre, axis=1).mean())
     rim = origin + u[:, None, None] * axis + np.stack([above, below], axis=1)[:, :, None] * down
