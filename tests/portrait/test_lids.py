@@ -10,7 +10,8 @@ import pytest
 
 from visavis.portrait.eyes import CLOSED, still_where_hidden, stretched
 from visavis.portrait.gallery import OpenPortrait
-from visavis.portrait.lids import lid_positions
+from visavis.portrait.lids import LIFTED_LIGHT, lid_positions, light_of
+from visavis.portrait.passage import blended
 from visavis.portrait.render import MeshRenderer
 from visavis.portrait.rig import make_rig, motion_weights
 from visavis.types import Expression, Image
@@ -82,7 +83,7 @@ def test_a_closed_lid_catches_the_light_of_the_cheek_where_shadow_lies_above_the
 
 def test_the_white_of_a_wide_eye_is_lit_but_for_what_lies_next_to_the_lids(madonna: OpenPortrait) -> None:
     wide = Expression.from_mapping({"eyeWideLeft": 1.0, "eyeWideRight": 1.0})
-    right, left = (replace(eye, light=np.zeros_like(eye.light)) for eye in madonna.rig.eyes)
+    right, left = (replace(eye, shine=np.zeros_like(eye.shine)) for eye in madonna.rig.eyes)
     dull = replace(madonna.rig, eyes=(right, left))
     lit, plain = (MeshRenderer(rig).render(wide).astype(float) for rig in (madonna.rig, dull))
     gain = lit - plain
@@ -98,9 +99,20 @@ def test_the_white_of_a_wide_eye_is_lit_but_for_what_lies_next_to_the_lids(madon
 def test_a_lowered_brow_takes_light_from_the_eye_under_it_alone(madonna: OpenPortrait) -> None:
     right, left = madonna.rig.eyes
     weights = motion_weights(Expression.from_mapping({"browDownLeft": 1.0}))
-    assert right.light @ weights == 0
-    assert -0.5 < left.light @ weights < 0
-    assert not (left.light @ motion_weights(Expression()))
+    assert light_of(right, right.upper, weights) == 0
+    assert -0.5 < light_of(left, left.upper, weights) < 0
+    assert light_of(left, left.upper, motion_weights(Expression())) == 0
+
+
+def test_light_comes_to_an_eye_with_its_lid_whatever_lifts_it(madonna: OpenPortrait) -> None:
+    def light(**asked: float) -> float:
+        weights, eye = motion_weights(blended(asked)), madonna.rig.eyes[0]
+        return light_of(eye, lid_positions(eye, weights)[0], weights)
+
+    assert light(eyeWide=1.0) == pytest.approx(LIFTED_LIGHT)
+    assert 0 < light(browInnerUp=0.5) < light(browInnerUp=1.0)
+    # The brows of the sad are raised within, but their lids are not.
+    assert light(browInnerUp=0.5, eyeBlink=0.5) == 0
 
 
 def test_an_eye_narrows_under_a_lowered_brow_as_living_ones_do(madonna: OpenPortrait) -> None:

@@ -39,9 +39,7 @@ _RESTING_APERTURE: Final = 0.30
 _LIFT: Final = 2.2
 #: How far a closed lid takes on the light of the cheek where it is darker.
 _LID_LIGHT: Final = 0.6
-#: How far the white of a wide eye comes up to the light of the skin, when no lid shades it any more; and how much of an
-#: eye's light a lowered brow takes.
-_WIDE_LIGHT: Final = 0.6
+#: How much of an eye's light a lowered brow takes.
 _BROW_SHADE: Final = 0.3
 #: Shares of the aperture by which the upper and the lower lid follow a lowered brow: it pushes the fold over the eye
 #: down (FACS, action unit 4), and living faces whose brows go down by six tenths narrow their eyes by three.
@@ -71,7 +69,7 @@ class Eye:
         lower_squint: (K,) float32, how far the lower lid comes up.
         blink: (K,) float32, how far the eye closes, whatever its aperture: 1 for a full blink.
         gaze: (K, 2) float32, shift of the iris in pixels of the painting.
-        light: (K,) float32, how far the white comes up to `shine`; negative darkens the whole eyeball.
+        shade: (K,) float32, how much of the eyeball's light a motion takes.
         shine: (3,) float32, RGB from 0 to 255 of a white in full light.
         gaze_unit: (2, 2) float32, shift in pixels for gaze x = 1 and for gaze y = 1.
         box: `x0, y0, x1, y1` in pixels: all that the lids can move.
@@ -96,7 +94,7 @@ class Eye:
     lower_squint: Float32
     blink: Float32
     gaze: Float32
-    light: Float32
+    shade: Float32
     shine: Float32
     gaze_unit: Float32
     box: tuple[int, int, int, int]
@@ -119,7 +117,7 @@ def still_where_hidden(right: Eye, left: Eye) -> tuple[Eye, Eye]:
 
 
 def _still(eye: Eye) -> Eye:
-    moves = ("upper_squint", "lower_squint", "blink", "gaze", "light", "gaze_unit")
+    moves = ("upper_squint", "lower_squint", "blink", "gaze", "shade", "gaze_unit")
     return replace(eye, **{name: np.zeros_like(getattr(eye, name)) for name in moves})
 
 
@@ -177,8 +175,8 @@ def make_eye(
     wide = BLENDSHAPE_INDEX[f"eyeWide{side}"]
     upper_squint[wide] *= 1 + _LIFT * hidden
     gaze[wide, 1] += _LIFT * hidden * seen
-    light = np.zeros(motions, np.float32)
-    light[wide], light[BLENDSHAPE_INDEX[f"browDown{side}"]] = _WIDE_LIGHT, -_BROW_SHADE
+    shade = np.zeros(motions, np.float32)
+    shade[BLENDSHAPE_INDEX[f"browDown{side}"]] = _BROW_SHADE
     centre = points[IRISES[side][0]]
     radius = float(np.linalg.norm(points[list(IRISES[side][1:])] - centre, axis=1).mean())
     rim = origin + u[:, None, None] * axis + np.stack([above, below], axis=1)[:, :, None] * down
@@ -208,7 +206,7 @@ def make_eye(
         lower_squint=lower_squint,
         blink=blink,
         gaze=(gaze @ gaze_unit).astype(np.float32),
-        light=light,
+        shade=shade,
         shine=((highlight + highlight.mean()) / 2).astype(np.float32),
         gaze_unit=(gaze_unit * seen).astype(np.float32),
         box=box,

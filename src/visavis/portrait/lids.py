@@ -11,13 +11,20 @@ from visavis.portrait.eyes import CLOSED, Eye, stretched
 from visavis.portrait.paint import Pixels, moved_paint
 from visavis.types import Float32, Image
 
-__all__ = ["LID_ROOM", "LOWER_BOUNDS", "UPPER_BOUNDS", "lid_positions", "paint_eye"]
+__all__ = [
+    "LID_ROOM", "LIFTED_LIGHT", "LOWER_BOUNDS", "UPPER_BOUNDS", "WHOLLY_LIFTED", "lid_positions", "light_of",
+    "paint_eye",
+]  # fmt: skip
 
 #: Share of the skin beyond a lid's edge that an opening eye may take up: more would fold it over itself.
 LID_ROOM: Final = 0.38
 #: How far the motions of the skin open and close each lid at most, in apertures; only a blink shuts an eye.
 UPPER_BOUNDS: Final = (0.6, 0.35)
 LOWER_BOUNDS: Final = (0.1, 0.4)
+#: A lid that rises shades the eye no more: so far the white comes up to the light of the skin where the lid has risen
+#: by so many apertures of a resting eye, or further, whatever lifts it.
+LIFTED_LIGHT: Final = 0.6
+WHOLLY_LIFTED: Final = 0.32
 #: Light reaches the eyeball in full from this far below a lid's edge on, in eye widths.
 _LIGHT_DEPTH: Final = 0.12
 
@@ -40,6 +47,12 @@ def lid_positions(eye: Eye, weights: Float32) -> tuple[Float32, Float32]:
     down = np.maximum(down, -LID_ROOM * (eye.upper - eye.above))
     up = np.maximum(up, -LID_ROOM * (eye.below - eye.lower))
     return (eye.upper + down).astype(np.float32), (eye.lower - up).astype(np.float32)
+
+
+def light_of(eye: Eye, upper: Float32, weights: Float32) -> float:
+    """How much light comes to the eyeball under an upper lid at (65,) `upper`, from -1 (none) to 1; 0 as painted."""
+    lift = max(float((eye.upper - upper).max()), 0) / eye.open_aperture
+    return float(np.clip(LIFTED_LIGHT * min(lift / WHOLLY_LIFTED, 1) - eye.shade @ weights, -1, 1))
 
 
 def _saturated(value: float, least: float, most: float) -> float:

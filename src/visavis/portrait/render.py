@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from visavis.portrait.breath import around
 from visavis.portrait.fields import Grid, invert
 from visavis.portrait.helper import Helper, Task
-from visavis.portrait.lids import lid_positions, paint_eye
+from visavis.portrait.lids import lid_positions, light_of, paint_eye
 from visavis.portrait.paint import Pixels, moved_paint, over, prepared, squeezed_paint
 from visavis.portrait.rig import Rig, motion_weights
 from visavis.portrait.warp import (
@@ -195,7 +195,7 @@ class MeshRenderer:
         for eye in self.rig.eyes:
             lids = lid_positions(eye, weights)
             shift = eye.gaze.T @ weights + gaze @ eye.gaze_unit
-            light = float(np.clip(eye.light @ weights, -1, 1))
+            light = light_of(eye, lids[0], weights)
             # Over its first pixel of motion an eye goes over from the painter's to the rig's: nothing jumps.
             motion_px = max(float(np.abs(shift).max()), float(np.abs(np.subtract(lids, (eye.upper, eye.lower))).max()))
             if motion_px < _LEAST_EYE_PX:

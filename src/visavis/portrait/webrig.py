@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from visavis.portrait.creases import Creases
 from visavis.portrait.eyes import CLOSED, CURVE_MARGIN, Eye
 from visavis.portrait.fields import Grid
-from visavis.portrait.lids import LID_ROOM, LOWER_BOUNDS, UPPER_BOUNDS
+from visavis.portrait.lids import LID_ROOM, LIFTED_LIGHT, LOWER_BOUNDS, UPPER_BOUNDS, WHOLLY_LIFTED
 from visavis.portrait.rig import MOTIONS, Rig
 from visavis.types import BLENDSHAPES, Float32
 
@@ -28,7 +28,7 @@ __all__ = ["FORMAT", "VERSION", "export_web_rig"]
 
 #: What `manifest.json` calls itself, and which form of it this is.
 FORMAT: Final = "visavis-rig"
-VERSION: Final = 5
+VERSION: Final = 6
 
 #: Displacements need not be finer than this, in face widths: far below what can be seen, and small files.
 _FINEST: Final = 1e-5
@@ -92,7 +92,13 @@ def export_web_rig(rig: Rig, *, title: str = "") -> dict[str, bytes]:
             "shade": _numbers(rig.mouth.shade),
         },
         "eyes": [_eye(eye, rig) for eye in rig.eyes],
-        "lids": {"room": LID_ROOM, "upper_bounds": list(UPPER_BOUNDS), "lower_bounds": list(LOWER_BOUNDS)},
+        "lids": {
+            "room": LID_ROOM,
+            "upper_bounds": list(UPPER_BOUNDS),
+            "lower_bounds": list(LOWER_BOUNDS),
+            "lifted_light": LIFTED_LIGHT,
+            "wholly_lifted": WHOLLY_LIFTED,
+        },
         "creases": {
             "origin": [int(edge) for edge in rig.creases.box[:2]],
             "step": rig.creases.scale,
@@ -169,7 +175,7 @@ def _eye(eye: Eye, rig: Rig) -> dict[str, Any]:
         "lower_squint": _numbers(eye.lower_squint),
         "blink": _numbers(eye.blink),
         "gaze": _numbers(eye.gaze),
-        "light": _numbers(eye.light),
+        "shade": _numbers(eye.shade),
         "shine": _numbers(eye.shine / 255),
         "gaze_unit": _numbers(eye.gaze_unit),
         "box": [int(edge) for edge in eye.box],

@@ -292,14 +292,14 @@ function poseEye(eye, lids, weights, gaze) {
     .map((share) => (share >= 0 ? share : share * wide))
     .map((share, lid) => share + blink * (ends[lid] - share));
   let most = Math.max(Math.abs(shift[0]), Math.abs(shift[1]));
+  let lift = 0;
   for (let i = 0; i < eye.samples.length; i += 4) {
     const [upper, lower, above, below] = eye.samples.subarray(i, i + 4);
     const aperture = lower - upper;
-    most = Math.max(
-      most,
-      Math.abs(Math.max(closing[0] * aperture, -lids.room * (upper - above))),
-      Math.abs(Math.max(closing[1] * aperture, -lids.room * (below - lower))),
-    );
+    const down = Math.max(closing[0] * aperture, -lids.room * (upper - above));
+    const up = Math.max(closing[1] * aperture, -lids.room * (below - lower));
+    most = Math.max(most, Math.abs(down), Math.abs(up));
+    lift = Math.max(lift, -down);
   }
   if (most < LEAST_SHIFT) return null;
   // The eye's box, where the motion of the face may carry it.
@@ -314,7 +314,8 @@ function poseEye(eye, lids, weights, gaze) {
     }
   });
   // Over its first pixel of motion an eye goes over from the painter's to the rig's.
-  const light = Math.min(Math.max(dot(eye.light, weights), -1), 1);
+  const lit = lids.lifted_light * Math.min(lift / eye.open_aperture / lids.wholly_lifted, 1);
+  const light = Math.min(Math.max(lit - dot(eye.shade, weights), -1), 1);
   return { shift, closing, drawn, share: Math.min(most, 1), light };
 }
 
