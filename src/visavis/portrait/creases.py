@@ -1,112 +1,25 @@
 """Creases of the skin: folds that come with an expression, as light and dark on the painting.
 
-A fold is a line on the face mesh with a dark valley and a lit ridge beside it. Its strength follows the blendshapes
-that fold the skin there, and the painting's own contrast: a flat face gets faint folds, a modelled one strong ones.
+A fold is a line on the face mesh (`folds`) with a dark valley and a lit ridge beside it. Its strength follows the
+blendshapes that fold the skin there, and the painting's own contrast: a flat face gets faint folds, a modelled one
+strong ones.
 """
 
 from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.portrait.folds import FOLDS
 from visavis.portrait.hull import inside_hull
 from visavis.types import BLENDSHAPE_INDEX, Float32, Image
 
 __all__ = ["Creases", "make_creases"]
 
 Array = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class _Fold:
-    """One line of the face mesh. `side` is +1 where the lit ridge lies to the left of the line's direction."""
-
-    points: tuple[int, ...]
-    drivers: dict[str, float]
-    depth: float
-    width: float
-    side: float = 1.0
-
-
-# Widths in face widths, depths as a share of the local light. Lines named after Ekman & Friesen, FACS (1978):
-# the nasolabial fold deepens with AU 6, 9, 10 and 12, crow's feet with AU 6, the furrow with AU 4, forehead lines with
-# AU 1 and 2, the bridge of the nose with AU 9, the pouch under the eye with AU 6 and 7, the chin with AU 17.
-def _sided(side: str) -> tuple[_Fold, ...]:
-    right = side == "Right"
-    turn = 1.0 if right else -1.0
-
-    def pick(of_right: tuple[int, ...], of_left: tuple[int, ...]) -> tuple[int, ...]:
-        return of_right if right else of_left
-
-    smile, squint, sneer = f"mouthSmile{side}", f"cheekSquint{side}", f"noseSneer{side}"
-    upper, narrow, dimple = f"mouthUpperUp{side}", f"eyeSquint{side}", f"mouthDimple{side}"
-    return (
-        _Fold(  # nasolabial fold
-            pick((102, 129, 203, 206, 216, 212, 202), (331, 358, 423, 426, 436, 432, 422)),
-            {smile: 0.57, squint: 0.25, sneer: 0.8, upper: 0.5, f"mouthFrown{side}": 0.6},
-            0.16,
-            0.019,
-            turn,
-        ),
-        _Fold(  # corner of the mouth
-            pick((216, 186, 57, 43), (436, 410, 287, 273)),
-            {dimple: 0.7, smile: 0.15, f"mouthStretch{side}": 0.4, f"mouthFrown{side}": 0.7},
-            0.17,
-            0.015,
-            turn,
-        ),
-        _Fold(  # crow's feet, three rays
-            pick((226, 35, 143), (446, 265, 372)), {squint: 0.7, narrow: 0.3}, 0.16, 0.007, turn
-        ),
-        _Fold(pick((130, 226, 156), (359, 446, 383)), {squint: 0.6, narrow: 0.3}, 0.12, 0.006, turn),
-        _Fold(pick((226, 31, 111), (446, 261, 340)), {squint: 0.7, narrow: 0.2}, 0.14, 0.007, turn),
-        _Fold(  # pouch under the eye
-            pick((226, 228, 229, 230, 231, 232), (446, 448, 449, 450, 451, 452)),
-            {squint: 0.6, narrow: 0.6, smile: 0.15},
-            0.16,
-            0.011,
-            turn,
-        ),
-        _Fold(  # furrow beside the root of the nose
-            pick((107, 55, 193), (336, 285, 417)),
-            {f"browDown{side}": 0.9, "browInnerUp": 0.1},
-            0.38,
-            0.012,
-            turn,
-        ),
-        _Fold(  # shadow of the lowered brow over the hollow of the eye
-            pick((225, 224, 223, 222, 221), (445, 444, 443, 442, 441)),
-            {f"browDown{side}": 1.0},
-            0.20,
-            0.024,
-            turn,
-        ),
-        _Fold(  # wing of the nose
-            pick((193, 122, 174, 198), (417, 351, 399, 420)), {sneer: 0.9, f"browDown{side}": 0.15}, 0.11, 0.014, turn
-        ),
-        _Fold(  # line beside the chin, pulled down by a frown
-            pick((57, 202, 210), (287, 422, 430)), {f"mouthFrown{side}": 0.9, "mouthShrugLower": 0.2}, 0.16, 0.019, turn
-        ),
-    )
-
-
-_FOREHEAD: Final = {"browInnerUp": 0.6, "browOuterUpLeft": 0.3, "browOuterUpRight": 0.3}
-_BRIDGE: Final = {"noseSneerLeft": 0.5, "noseSneerRight": 0.5}
-_CHIN: Final = {"mouthShrugLower": 0.9, "mouthPressLeft": 0.15, "mouthPressRight": 0.15}
-
-_FOLDS: Final = (
-    *_sided("Right"),
-    *_sided("Left"),
-    _Fold((104, 69, 108, 151, 337, 299, 333), _FOREHEAD, 0.08, 0.013),
-    _Fold((103, 67, 109, 10, 338, 297, 332), _FOREHEAD, 0.05, 0.014),
-    _Fold((193, 168, 417), _BRIDGE | {"browDownLeft": 0.3, "browDownRight": 0.3}, 0.16, 0.012),
-    _Fold((122, 6, 351), _BRIDGE, 0.16, 0.011),
-    _Fold((106, 182, 18, 406, 335), _CHIN, 0.20, 0.014, -1.0),
-)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -160,8 +73,8 @@ def make_creases(image: Image, points: Array, box: tuple[int, int, int, int], fa
     shape = ((y1 - y0 - 1) // scale + 1, (x1 - x0 - 1) // scale + 1)
     contrast, hue = _modelling(image, points)
     corners, patches = [], []
-    drivers = np.zeros((len(_FOLDS), len(BLENDSHAPE_INDEX)), np.float32)
-    for index, fold in enumerate(_FOLDS):
+    drivers = np.zeros((len(FOLDS), len(BLENDSHAPE_INDEX)), np.float32)
+    for index, fold in enumerate(FOLDS):
         line = _smooth_line(points[list(fold.points)])
         width = fold.width * face_width
         near = np.array([line.min(axis=0) - 5 * width, line.max(axis=0) + 5 * width]) - (x0, y0)
