@@ -2,7 +2,7 @@
 
 Lines are named after Ekman, Friesen & Hager, "Facial Action Coding System" (2002), by the action units (AU) that deepen
 them. Depths were measured rather than guessed: on 46 portraits, each line was drawn deeper and fainter, and three
-classifiers of emotions and a network that tells people apart said what that does (`docs/adr/0021-folds.md`).
+classifiers of emotions and a network that tells people apart said what that does (`docs/adr/0026-folds-that-tell.md`).
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def _sided(side: str) -> tuple[Fold, ...]:
     return (
         Fold(  # nasolabial fold: AU 9, 10, 12, 15
             pick((102, 129, 203, 206, 216, 212, 202), (331, 358, 423, 426, 436, 432, 422)),
-            {smile: 0.65, squint: 0.25, sneer: 0.8, f"mouthUpperUp{side}": 0.7, frown: 1.0},
+            {smile: 0.65, squint: 0.25, sneer: 0.8, f"mouthUpperUp{side}": 0.7, frown: 1.15},
             0.16,
             0.019,
             turn,
@@ -97,7 +97,7 @@ def _sided(side: str) -> tuple[Fold, ...]:
         Fold(  # under the lower lip: AU 17, 20, 22
             pick((43, 106, 182, 83, 18), (273, 335, 406, 313, 18)),
             {"mouthShrugLower": 0.5, "mouthFunnel": 1.0, f"mouthStretch{side}": 1.0},
-            0.36,
+            0.46,
             0.016,
             turn,
         ),
@@ -118,7 +118,7 @@ FOLDS: Final = (
     Fold((103, 67, 109, 10, 338, 297, 332), _FOREHEAD, 0.05, 0.014),
     # Between the brows: down the forehead to the root of the nose (AU 4), and across it, twice (AU 4, 9), but for
     # brows that are drawn up as well.
-    Fold((151, 9, 8, 168), dict.fromkeys(_BROWS, 0.5), 0.30, 0.013),
+    Fold((151, 9, 8, 168), dict.fromkeys(_BROWS, 0.5) | {"browInnerUp": -0.6}, 0.35, 0.013),
     Fold((193, 168, 417), _BRIDGE | dict.fromkeys(_BROWS, 0.7), 0.25, 0.012),
     Fold((122, 6, 351), _BRIDGE | dict.fromkeys(_BROWS, 0.4), 0.16, 0.011),
     # Chin: AU 17.
