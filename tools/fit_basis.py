@@ -62,8 +62,8 @@ _RAISED_CHEEK: Final = 0.3
 #: far as ICT's for a full score, lids narrow 1.5 times as far, jaws open 1.1 times. Of painted brows and lips the
 #: landmarker sees two thirds of what they do.
 _GAINS: Final = {
-    "browInnerUp": 2.42,
-    "browOuterUp": 1.43,
+    "browInnerUp": 2.3,
+    "browOuterUp": 1.29,
     "browDown": 2.3,
     "eyeSquint": 1.5,
     "eyeWide": 1.4,
@@ -76,8 +76,8 @@ _GAINS: Final = {
 #: as a whole, the eye under it opens by four tenths of its aperture, and the skin below the eye sinks by .024 of the
 #: face's width; a raised outer brow takes the inner end along, which its lowering muscle lets go.
 _COMPANIONS: Final[Mapping[str, Mapping[str, float]]] = {
-    "browInnerUp": {"browOuterUp": 0.2, "eyeWide": 0.8, "cheekSquint": -0.45},
-    "browOuterUp": {"browDown": -0.35, "eyeWide": 0.55, "cheekSquint": -0.35},
+    "browInnerUp": {"browOuterUp": 0.2, "eyeWide": 0.6, "cheekSquint": -0.45},
+    "browOuterUp": {"browDown": -0.25, "eyeWide": 0.75, "cheekSquint": -0.35},
 }
 #: The edges of the lips on the mesh, and the iBUG points along them.
 _LIPS: Final = (

@@ -83,8 +83,8 @@ def _sided(side: str) -> tuple[Fold, ...]:
         Fold(  # forehead above the outer brow: AU 1, 2
             pick((68, 104, 69, 108), (298, 333, 299, 337)),
             {raised: 1.0, "browInnerUp": 1.0, lowered: -1.0},
-            0.35,
-            0.014,
+            0.34,
+            0.018,
             turn,
         ),
         Fold(  # side of the nose: AU 9
@@ -97,15 +97,15 @@ def _sided(side: str) -> tuple[Fold, ...]:
         Fold(  # under the lower lip: AU 17, 20, 22
             pick((43, 106, 182, 83, 18), (273, 335, 406, 313, 18)),
             {"mouthShrugLower": 0.5, "mouthFunnel": 1.0, f"mouthStretch{side}": 1.0},
-            0.46,
+            0.48,
             0.016,
             turn,
         ),
     )
 
 
-_FOREHEAD: Final = {"browInnerUp": 0.6, "browOuterUpLeft": 0.3, "browOuterUpRight": 0.3}
 _BROWS: Final = ("browDownLeft", "browDownRight")
+_FOREHEAD: Final = {"browInnerUp": 0.8, "browOuterUpLeft": 0.8, "browOuterUpRight": 0.8} | dict.fromkeys(_BROWS, -0.5)
 _BRIDGE: Final = {"noseSneerLeft": 0.5, "noseSneerRight": 0.5, "browInnerUp": -1.0}
 _CHIN: Final = {"mouthShrugLower": 0.9, "mouthPressLeft": 0.15, "mouthPressRight": 0.15}
 
@@ -114,12 +114,12 @@ FOLDS: Final = (
     *_sided("Right"),
     *_sided("Left"),
     # Forehead lines: AU 1, 2.
-    Fold((104, 69, 108, 151, 337, 299, 333), _FOREHEAD, 0.08, 0.013),
-    Fold((103, 67, 109, 10, 338, 297, 332), _FOREHEAD, 0.05, 0.014),
+    Fold((68, 104, 69, 108, 151, 337, 299, 333, 298), _FOREHEAD, 0.22, 0.014),
+    Fold((54, 103, 67, 109, 10, 338, 297, 332, 284), _FOREHEAD, 0.15, 0.015),
     # Between the brows: down the forehead to the root of the nose (AU 4), and across it, twice (AU 4, 9), but for
     # brows that are drawn up as well.
-    Fold((151, 9, 8, 168), dict.fromkeys(_BROWS, 0.5) | {"browInnerUp": -0.6}, 0.35, 0.013),
-    Fold((193, 168, 417), _BRIDGE | dict.fromkeys(_BROWS, 0.7), 0.25, 0.012),
+    Fold((151, 9, 8, 168), dict.fromkeys(_BROWS, 0.5) | {"browInnerUp": -0.6}, 0.38, 0.013),
+    Fold((193, 168, 417), _BRIDGE | dict.fromkeys(_BROWS, 0.7), 0.29, 0.012),
     Fold((122, 6, 351), _BRIDGE | dict.fromkeys(_BROWS, 0.4), 0.16, 0.011),
     # Chin: AU 17.
     Fold((106, 182, 18, 406, 335), _CHIN, 0.25, 0.014, -1.0),
