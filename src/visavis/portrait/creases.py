@@ -50,6 +50,8 @@ class Creases:
         Args:
             weights: (52,) float32, the blendshapes.
         """
+        import cv2
+
         strengths = np.clip(self.drivers @ weights, 0, 1)
         active = np.flatnonzero(strengths > 0.01)
         if not len(active):
@@ -61,7 +63,8 @@ class Creases:
         for index in active:
             patch = self.patches[index]
             row, column = self.corners[index][0] - first_row, self.corners[index][1] - first_column
-            light[row : row + patch.shape[0], column : column + patch.shape[1]] += strengths[index] * patch
+            part = light[row : row + patch.shape[0], column : column + patch.shape[1]]
+            cv2.scaleAdd(patch, float(strengths[index]), part, dst=part)
         return light, (slice(int(first_row), int(last_row)), slice(int(first_column), int(last_column)))
 
 
