@@ -1,32 +1,21 @@
-"""Smooth displacement fields on a regular grid over the face, and their inverse.
+"""Smooth displacement fields on a regular grid over the face.
 
 A field says how far the paint at a place moves: the paint at `p` goes to `p + D(p)`, in pixels of the painting.
-Rendering asks the other way round, for the place `s` whose paint arrives at `x`: `s + D(s) = x`.
 """
 
 from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from visavis.types import Float32
 
-__all__ = ["Grid", "apart", "invert", "side_of", "smooth_step", "thin_plate_operator"]
+__all__ = ["Grid", "apart", "side_of", "smooth_step", "thin_plate_operator"]
 
 Array = NDArray[np.float64]
-
-#: Newton's steps are at most this long, in grid units.
-_LONGEST_STEP: Final = 2.0
-#: Rounds of Newton's method at most, of which the later are spent on nodes whose last step was longer than this, in
-#: grid units. A raised brow is a tenth of a face away from where its paint was: from beyond the eye, steps are many.
-_ROUNDS: Final = 10
-_ROUNDS_OF_ALL: Final = 2
-_ARRIVED: Final = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,76 +139,3 @@ def smooth_step(t: Array) -> Array:
     """`t^2 (3 - 2t)` of a number held to [0, 1]: from 0 to 1, flat at both ends."""
     t = np.clip(t, 0, 1)
     return np.asarray(t * t * (3 - 2 * t))
-
-
-def invert(displacement: Float32, step: int) -> Float32:
-    """Where the paint comes from: R with `R(x) = s - x` for `s + D(s) = x`, on the nodes of the same grid.
-
-    Newton's method with the field's own derivatives, from the start `s = x - D(x)`; where the field is steep the step
-    is damped, so that folds stay bounded. After two rounds nearly all nodes have arrived; the rest goes on by itself.
-
-    Args:
-        displacement: (rows, columns, 2) float32 in pixels.
-        step: pixels between two nodes.
-
-    Returns:
-        (rows, columns, 2) float32 in pixels.
-    """
-    import cv2
-
-    x, y = _lattice(*displacement.shape[:2])
-    field = displacement * np.float32(1 / step)  # in grid units, as cv2.remap counts
-    dx = cv2.Sobel(field, cv2.CV_32F, 1, 0, ksize=3, scale=1 / 8, borderType=cv2.BORDER_REPLICATE)
-    dy = cv2.Sobel(field, cv2.CV_32F, 0, 1, ksize=3, scale=1 / 8, borderType=cv2.BORDER_REPLICATE)
-    # (u, v, du/dx, dv/dx) and (du/dy, dv/dy, then anything): OpenCV samples four channels several times faster than any
-    # other number of them.
-    packed = cv2.merge((field, dx)), cv2.merge((dy, field))
-    u, v = cv2.split(field)
-    source_x, source_y = x - u, y - v
-    for _ in range(_ROUNDS_OF_ALL):
-        step_x, step_y = _newton(packed, x, y, source_x, source_y)
-        source_x += step_x
-        source_y += step_y
-    # What the last step still moved is not there yet, and goes on as columns of one.
-    nodes = tuple(part.reshape(-1, 1) for part in (x, y, source_x, source_y))
-    late = np.arange(x.size)
-    for _ in range(_ROUNDS - _ROUNDS_OF_ALL):
-        late = late[np.maximum(np.abs(step_x), np.abs(step_y)).reshape(-1) > _ARRIVED]
-        if not len(late):
-            break
-        step_x, step_y = _newton(packed, *(part[late] for part in nodes))
-        nodes[2][late] += step_x
-        nodes[3][late] += step_y
-    back = cv2.merge((source_x - x, source_y - y))
-    # A fold has no inverse: there the median keeps order.
-    smoothed: Float32 = cv2.medianBlur(back, 5)
-    smoothed *= np.float32(step)
-    return smoothed
-
-
-def _newton(
-    packed: tuple[Float32, Float32], x: Float32, y: Float32, source_x: Float32, source_y: Float32
-) -> tuple[Float32, Float32]:
-    """One step towards the sources of (x, y), from a guess; all in grid units."""
-    import cv2
-
-    first, second = (
-        cv2.remap(part, source_x, source_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) for part in packed
-    )
-    u, v, a, c = cv2.split(first)
-    b, d = cv2.extractChannel(second, 0), cv2.extractChannel(second, 1)
-    miss_x, miss_y = x - source_x - u, y - source_y - v
-    a, d = 1 + a, 1 + d
-    # Where paint folds over itself the step is damped, and bounded.
-    scale = 1 / np.maximum(a * d - b * c, 0.25)
-    return (
-        np.clip((d * miss_x - b * miss_y) * scale, -_LONGEST_STEP, _LONGEST_STEP),
-        np.clip((a * miss_y - c * miss_x) * scale, -_LONGEST_STEP, _LONGEST_STEP),
-    )
-
-
-@lru_cache(maxsize=16)
-def _lattice(rows: int, columns: int) -> tuple[Float32, Float32]:
-    """The x and the y of every node in grid units, not to be written to."""
-    x, y = np.meshgrid(np.arange(columns, dtype=np.float32), np.arange(rows, dtype=np.float32))
-    return x, y

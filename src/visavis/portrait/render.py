@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.portrait.breath import around
-from visavis.portrait.fields import Grid, invert
+from visavis.portrait.fields import Grid
 from visavis.portrait.helper import Helper, Task
+from visavis.portrait.inverse import invert
 from visavis.portrait.lids import lid_positions, light_of, paint_eye
 from visavis.portrait.paint import Pixels, moved_paint, over, prepared, squeezed_paint
 from visavis.portrait.rig import Rig, motion_weights
@@ -226,10 +227,10 @@ class MeshRenderer:
         paint = over(cavity, cv2.merge(teeth), alpha)
         lips = []
         reach, within = with_neighbours(displacement, self.rig.grid, grid)
-        motion = displacement[reach].copy()
-        for fields, mask in zip((mouth.lower, mouth.upper), self._lip_masks, strict=True):
+        motions = np.repeat(displacement[None, *reach], 2, axis=0)
+        for motion, fields in zip(motions, (mouth.lower, mouth.upper), strict=True):
             motion[within] = _combined(fields, weights)
-            back = invert(motion, grid.step)[within]
+        for back, mask in zip(invert(motions, grid.step)[:, *within], self._lip_masks, strict=True):
             sources = node_sources(back, grid, corner)
             places = pixel_sources(sources, grid, grid.box)
             alpha, shadow, *_ = cv2.split(
