@@ -227,10 +227,10 @@ class MeshRenderer:
         paint = over(cavity, cv2.merge(teeth), alpha)
         lips = []
         reach, within = with_neighbours(displacement, self.rig.grid, grid)
-        motions = np.repeat(displacement[None, *reach], 2, axis=0)
-        for motion, fields in zip(motions, (mouth.lower, mouth.upper), strict=True):
+        motion = displacement[reach].copy()
+        for fields, mask in zip((mouth.lower, mouth.upper), self._lip_masks, strict=True):
             motion[within] = _combined(fields, weights)
-        for back, mask in zip(invert(motions, grid.step)[:, *within], self._lip_masks, strict=True):
+            back = invert(motion, grid.step)[within]
             sources = node_sources(back, grid, corner)
             places = pixel_sources(sources, grid, grid.box)
             alpha, shadow, *_ = cv2.split(

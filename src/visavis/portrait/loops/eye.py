@@ -1,0 +1,176 @@
+"""An eye, pixel by pixel: the skin that its lids stretch, the lid that rolls out, lashes, and the ball between them."""
+
+from __future__ import annotations
+
+from math import exp
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from visavis.portrait.loops.compiled import compiled
+from visavis.portrait.loops.sampling import sample, sample_cubic
+from visavis.types import Float32, Image
+
+__all__ = ["Ball", "Lids", "lay_eye", "skin_places"]
+
+#: Light reaches the eyeball in full from this far below a lid's edge on, in eye widths.
+_LIGHT_DEPTH: Final = 0.12
+#: A closing lid's edge turns away from the light, within so many eye widths above it and a sixth of that below.
+_EDGE_DARK: Final = 0.22
+_EDGE_DEPTH: Final = 0.18
+#: Lashes that pointed at the viewer hang down, below the edge in the end, darkest in the middle.
+_LASH_DARK: Final = 0.8
+_LASH_DEPTH: Final = 0.05
+#: A lid that comes down brings its shadow with it.
+_LID_SHADOW: Final = 0.55
+
+
+class Lids(NamedTuple):
+    """Where the lids of an eye are, in pixels of its frame (`eyes.Eye`).
+
+    Attributes:
+        origin, axis, down: (2,) float32; `origin` in pixels of the picture that the places are of.
+        curves: (S, 6) float32, `v` of the upper lid now, at rest and of the border above it; then of the lower.
+        first, per_pixel: the index among the S samples of `u = 0`, and how many of them there are to a pixel.
+        width, edge, open_aperture: as an eye has them.
+        way: how far a full blink brings the upper lid, in distances of the lids at rest.
+    """
+
+    origin: Float32
+    axis: Float32
+    down: Float32
+    curves: Float32
+    first: float
+    per_pixel: float
+    width: float
+    edge: float
+    open_aperture: float
+    way: float
+
+
+class Ball(NamedTuple):
+    """What is between the lids, and the lid that comes over it.
+
+    Attributes:
+        corner: (2,) float32, where the pictures begin, in pixels of the picture that the places are of.
+        white, iris, lid: (h, w, 3), (h, w, 4) and (h, w, 3) uint8.
+        shift: (2,) float32, of the iris.
+        shine: (3,) float32, RGB of a white in full light.
+        light: how much of it there is, from -1 (none) over 0 (as painted) to 1.
+    """
+
+    corner: Float32
+    white: Image
+    iris: Image
+    lid: Image
+    shift: Float32
+    shine: Float32
+    light: float
+
+
+@compiled
+def skin_places(places: Float32, lids: Lids) -> Float32:
+    """Where the skin of (h, w, 2) places comes from when the lids have moved.
+
+    Between a lid's edge (t = 1) and the far border of its skin (t = 0) the shift falls as `t^2 (3 - 2t)`, as in
+    `eyes.stretched`.
+    """
+    skin = np.empty_like(places)
+    for row in range(places.shape[0]):
+        for column in range(places.shape[1]):
+            x, y = places[row, column, 0], places[row, column, 1]
+            _, v, top, rest_top, above, bottom, rest_bottom, below = _in_frame(lids, x, y)
+            if v < (top + bottom) / 2:
+                edge, rest, end = top, rest_top, above
+            else:
+                edge, rest, end = bottom, rest_bottom, below
+            span = edge - end
+            if abs(span) < 1e-3:
+                span = 1e-3
+            t = min(max((v - end) / span, 0.0), 1.0)
+            move = (rest - edge) * t * t * (3 - 2 * t)
+            skin[row, column, 0] = x + move * lids.down[0]
+            skin[row, column, 1] = y + move * lids.down[1]
+    return skin
+
+
+@compiled
+def lay_eye(paint: Image, places: Float32, lids: Lids, ball: Ball) -> None:
+    """Lay an eye into the (h, w, 3) uint8 paint of the skin around it, whose (h, w, 2) places are given."""
+    colour, white, iris = np.empty(3, np.float32), np.empty(3, np.float32), np.empty(4, np.float32)
+    for row in range(places.shape[0]):
+        for column in range(places.shape[1]):
+            x, y = places[row, column, 0], places[row, column, 1]
+            u, v, top, rest_top, above, bottom, rest_bottom, _ = _in_frame(lids, x, y)
+            lowered = min(max((top - rest_top) / max(lids.open_aperture, 1.0), 0.0), 1.0)
+            # The painted edge, with its lashes, belongs to the lid: the eyeball begins a little inside of it.
+            seen = min(max((v - top) / lids.edge - 0.5, 0.0), 1.0) * min(max((bottom - v) / lids.edge - 0.5, 0.0), 1.0)
+            if lowered == 0 and seen == 0:
+                continue
+            in_x, in_y = x - ball.corner[0], y - ball.corner[1]
+            for channel in range(3):
+                colour[channel] = paint[row, column, channel]
+            if lowered > 0:
+                way = lids.way * (rest_bottom - rest_top)
+                share = _rolled(v, top, above, rest_top, way) if v < top + 0.06 * lids.width else 0.0
+                if share > 0:
+                    left = rest_top + way - top
+                    sample(ball.lid, in_x + left * lids.down[0], in_y + left * lids.down[1], white)
+                    for channel in range(3):
+                        colour[channel] += share * (white[channel] - colour[channel])
+                dark = _darkened(u, (v - top) / lids.width, lowered, lids.width)
+                for channel in range(3):
+                    colour[channel] *= dark
+            if seen > 0:
+                sample(ball.white, in_x, in_y, white)
+                sample_cubic(ball.iris, in_x - ball.shift[0], in_y - ball.shift[1], iris)
+                # A lid shades what is next to it, however wide the eye.
+                deep = min(max(min(v - top, bottom - v) / (_LIGHT_DEPTH * lids.width), 0.0), 1.0)
+                shade = 1 + min(ball.light, 0.0)
+                shade *= 1 - _LID_SHADOW * lowered * exp(-max(v - top, 0.0) / (_LIGHT_DEPTH * lids.width))
+                for channel in range(3):
+                    lit = white[channel] + max(ball.light, 0.0) * deep * max(ball.shine[channel] - white[channel], 0.0)
+                    lit += (iris[channel] - lit) * iris[3] / 255
+                    colour[channel] += seen * (lit * shade - colour[channel])
+            for channel in range(3):
+                paint[row, column, channel] = np.uint8(min(max(colour[channel], 0.0), 255.0) + 0.5)
+
+
+@compiled
+def _in_frame(lids: Lids, x: float, y: float) -> tuple[float, float, float, float, float, float, float, float]:
+    """A place in an eye's frame, `u` and `v`, and the six curves there."""
+    x, y = x - lids.origin[0], y - lids.origin[1]
+    u, v = x * lids.axis[0] + y * lids.axis[1], x * lids.down[0] + y * lids.down[1]
+    curves, last = lids.curves, lids.curves.shape[0] - 1
+    at = min(max(lids.first + lids.per_pixel * u, 0.0), float(last))
+    i = min(int(at), last - 1)
+    f = at - i
+    g = 1 - f
+    return (
+        u,
+        v,
+        curves[i, 0] * g + curves[i + 1, 0] * f,
+        curves[i, 1] * g + curves[i + 1, 1] * f,
+        curves[i, 2] * g + curves[i + 1, 2] * f,
+        curves[i, 3] * g + curves[i + 1, 3] * f,
+        curves[i, 4] * g + curves[i + 1, 4] * f,
+        curves[i, 5] * g + curves[i + 1, 5] * f,
+    )
+
+
+@compiled
+def _rolled(v: float, top: float, end: float, rest_top: float, way: float) -> float:
+    """How much of the far part of a closing lid has rolled out from under the brow."""
+    gone = min(max((top - rest_top) / max(way, 1e-3), 0.0), 1.0)
+    inward = min(max((v - end) / max(top - end, 1e-3), 0.0), 1.0)
+    return min(max(2.5 * gone - 0.4, 0.0), 1.0) * min(max(2 * inward - 0.1, 0.0), 1.0)
+
+
+@compiled
+def _darkened(u: float, past_edge: float, lowered: float, width: float) -> float:
+    """How much light a closing lid's edge and lashes leave, so far past the edge in eye widths."""
+    turned = (6 * past_edge if past_edge > 0 else past_edge) / _EDGE_DEPTH
+    left = 1 - _EDGE_DARK * lowered * exp(-turned * turned)
+    within = min(max(min(u, width - u) / (0.1 * width) + 0.3, 0.0), 1.0)
+    hanging = (past_edge - 0.01 - 0.05 * lowered * lowered) / _LASH_DEPTH
+    return left * (1 - _LASH_DARK * lowered * within * exp(-hanging * hanging))
