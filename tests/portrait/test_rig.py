@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from visavis.errors import RigError
-from visavis.portrait.fields import invert
 from visavis.portrait.gallery import OpenPortrait
+from visavis.portrait.inverse import invert
 from visavis.portrait.presets import emotion_presets
 from visavis.portrait.rig import MIN_FACE_WIDTH, make_rig, motion_weights
 from visavis.types import BLENDSHAPES, Expression, Face

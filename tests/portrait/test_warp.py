@@ -10,8 +10,9 @@ import pytest
 from numpy.typing import NDArray
 
 from visavis.assets import AssetStore
-from visavis.portrait.fields import Grid, invert
+from visavis.portrait.fields import Grid
 from visavis.portrait.gallery import OpenPortrait, open_portrait
+from visavis.portrait.inverse import invert
 from visavis.portrait.presets import emotion_preset
 from visavis.portrait.render import MeshRenderer
 from visavis.portrait.rig import motion_weights

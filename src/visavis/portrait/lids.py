@@ -76,21 +76,27 @@ def paint_eye(
     """
     from visavis.portrait.loops.eye import Ball, Lids, lay_eye, skin_places
 
-    first, second = (float(eye.curve_position(np.float32(u))) for u in (0, 1))
+    first, second = eye.curve_position(np.array([0, 1], np.float32)).tolist()
     moved = Lids(
-        eye.origin - np.asarray(corner, np.float32),
-        eye.axis,
-        eye.down,
-        np.stack([lids[0], eye.upper, eye.above, lids[1], eye.lower, eye.below], axis=1),
-        first,
-        second - first,
-        eye.width,
-        eye.edge,
-        eye.open_aperture,
-        CLOSED,
+        origin=(eye.origin[0] - corner[0], eye.origin[1] - corner[1]),
+        axis=tuple(eye.axis),
+        down=tuple(eye.down),
+        curves=np.stack([lids[0], eye.upper, eye.above, lids[1], eye.lower, eye.below], axis=1),
+        first=first,
+        per_pixel=second - first,
+        width=eye.width,
+        edge=eye.edge,
+        open_aperture=eye.open_aperture,
+        way=CLOSED,
     )
     ball = Ball(
-        np.subtract(eye.box[:2], corner).astype(np.float32), eye.white, eye.iris, eye.lid, shift, eye.shine, light
+        corner=(eye.box[0] - corner[0], eye.box[1] - corner[1]),
+        white=eye.white,
+        iris=eye.iris,
+        lid=eye.lid,
+        shift=tuple(shift),
+        shine=tuple(eye.shine),
+        light=light,
     )
     paint = moved_paint(lit, skin_places(places, moved), sharpness)
     lay_eye(paint, places, moved, ball)

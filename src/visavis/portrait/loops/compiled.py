@@ -16,7 +16,8 @@ def compiled(function: F) -> F:
     """A function of arrays and numbers as machine code that lets other threads run meanwhile.
 
     It is compiled when it is first called, which takes seconds, and kept beside its source, or in the user's cache
-    where that folder may not be written to; where neither may, it is compiled anew by each process.
+    where that folder may not be written to; where neither may, it is compiled anew by each process. What is kept is
+    used until the function's own file changes: what it calls belongs in that file, too.
 
     Arithmetic is that of IEEE 754, in the order in which it is written; a division by zero gives infinity.
     """

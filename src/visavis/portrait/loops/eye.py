@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from math import exp
+from math import exp, floor
 from typing import Final, NamedTuple
 
 import numpy as np
 
 from visavis.portrait.loops.compiled import compiled
-from visavis.portrait.loops.sampling import sample, sample_cubic
 from visavis.types import Float32, Image
 
-__all__ = ["Ball", "Lids", "lay_eye", "skin_places"]
+__all__ = ["Ball", "Lids", "lay_eye", "sample", "sample_cubic", "skin_places"]
 
 #: Light reaches the eyeball in full from this far below a lid's edge on, in eye widths.
 _LIGHT_DEPTH: Final = 0.12
@@ -23,22 +22,28 @@ _LASH_DARK: Final = 0.8
 _LASH_DEPTH: Final = 0.05
 #: A lid that comes down brings its shadow with it.
 _LID_SHADOW: Final = 0.55
+#: The slope of the cubic kernel at its first zero (Keys, 1981), as OpenCV has it.
+_SLOPE: Final = -0.75
+#: So far from its middle a bell curve is nothing that eight bits could show.
+_FAR: Final = 2.6
 
 
 class Lids(NamedTuple):
     """Where the lids of an eye are, in pixels of its frame (`eyes.Eye`).
 
+    Pairs are tuples rather than arrays, of which the compiler could not know that nothing writes to them meanwhile.
+
     Attributes:
-        origin, axis, down: (2,) float32; `origin` in pixels of the picture that the places are of.
+        origin, axis, down: x and y; `origin` in pixels of the picture that the places are of.
         curves: (S, 6) float32, `v` of the upper lid now, at rest and of the border above it; then of the lower.
         first, per_pixel: the index among the S samples of `u = 0`, and how many of them there are to a pixel.
         width, edge, open_aperture: as an eye has them.
         way: how far a full blink brings the upper lid, in distances of the lids at rest.
     """
 
-    origin: Float32
-    axis: Float32
-    down: Float32
+    origin: tuple[float, float]
+    axis: tuple[float, float]
+    down: tuple[float, float]
     curves: Float32
     first: float
     per_pixel: float
@@ -52,19 +57,19 @@ class Ball(NamedTuple):
     """What is between the lids, and the lid that comes over it.
 
     Attributes:
-        corner: (2,) float32, where the pictures begin, in pixels of the picture that the places are of.
+        corner: x and y where the pictures begin, in pixels of the picture that the places are of.
         white, iris, lid: (h, w, 3), (h, w, 4) and (h, w, 3) uint8.
-        shift: (2,) float32, of the iris.
-        shine: (3,) float32, RGB of a white in full light.
+        shift: x and y of the iris, in pixels.
+        shine: RGB of a white in full light, from 0 to 255.
         light: how much of it there is, from -1 (none) over 0 (as painted) to 1.
     """
 
-    corner: Float32
+    corner: tuple[float, float]
     white: Image
     iris: Image
     lid: Image
-    shift: Float32
-    shine: Float32
+    shift: tuple[float, float]
+    shine: tuple[float, float, float]
     light: float
 
 
@@ -169,8 +174,54 @@ def _rolled(v: float, top: float, end: float, rest_top: float, way: float) -> fl
 @compiled
 def _darkened(u: float, past_edge: float, lowered: float, width: float) -> float:
     """How much light a closing lid's edge and lashes leave, so far past the edge in eye widths."""
+    left = 1.0
     turned = (6 * past_edge if past_edge > 0 else past_edge) / _EDGE_DEPTH
-    left = 1 - _EDGE_DARK * lowered * exp(-turned * turned)
-    within = min(max(min(u, width - u) / (0.1 * width) + 0.3, 0.0), 1.0)
+    if abs(turned) < _FAR:
+        left -= _EDGE_DARK * lowered * exp(-turned * turned)
     hanging = (past_edge - 0.01 - 0.05 * lowered * lowered) / _LASH_DEPTH
-    return left * (1 - _LASH_DARK * lowered * within * exp(-hanging * hanging))
+    if abs(hanging) < _FAR:
+        within = min(max(min(u, width - u) / (0.1 * width) + 0.3, 0.0), 1.0)
+        left *= 1 - _LASH_DARK * lowered * within * exp(-hanging * hanging)
+    return left
+
+
+@compiled
+def sample(picture: Image, x: float, y: float, colour: Float32) -> None:
+    """The colour of a (h, w, 3) uint8 picture at a place, bilinearly; beyond its border the border goes on."""
+    height, width, _ = picture.shape
+    x, y = min(max(x, 0.0), width - 1.0), min(max(y, 0.0), height - 1.0)
+    column, row = int(x), int(y)
+    right, below = min(column + 1, width - 1), min(row + 1, height - 1)
+    fx, fy = x - column, y - row
+    for channel in range(3):
+        upper = picture[row, column, channel] * (1 - fx) + picture[row, right, channel] * fx
+        lower = picture[below, column, channel] * (1 - fx) + picture[below, right, channel] * fx
+        colour[channel] = upper * (1 - fy) + lower * fy
+
+
+@compiled
+def sample_cubic(picture: Image, x: float, y: float, colour: Float32) -> None:
+    """The same of a (h, w, 4) picture, with four taps along each axis, which keep what is fine; beyond is nothing."""
+    height, width, _ = picture.shape
+    column, row = floor(x), floor(y)
+    across, down = _taps(x - column), _taps(y - row)
+    colour[:] = 0
+    for i in range(4):
+        if not 0 <= row + i - 1 < height:
+            continue
+        for j in range(4):
+            if 0 <= column + j - 1 < width:
+                weight = down[i] * across[j]
+                for channel in range(4):
+                    colour[channel] += weight * picture[row + i - 1, column + j - 1, channel]
+    for channel in range(4):
+        colour[channel] = min(max(colour[channel], 0), 255)
+
+
+@compiled
+def _taps(t: float) -> tuple[float, float, float, float]:
+    """How much the four neighbours count of a place that lies `t` after the second of them."""
+    s = 1 - t
+    first, last = _SLOPE * t * s * s, _SLOPE * s * t * t
+    second = 1 - t * t * (_SLOPE + 3 - (_SLOPE + 2) * t)
+    return first, second, 1 - first - second - last, last
