@@ -34,6 +34,8 @@ _EDGE: Final = 0.02
 _MOST_EDGE: Final = 0.18
 #: Greatest distance of the lids of an eye at rest that looks straight ahead, in eye widths.
 _RESTING_APERTURE: Final = 0.30
+#: The middle of an eye's opening lies within these shares of its width; landmarks that say otherwise are amiss.
+_FULLEST: Final = (0.36, 0.64)
 #: How much further a wide eye opens where the painted lids are lowered, for each share of the aperture that they hide,
 #: and how far it looks up from there, in units of full gaze.
 _LIFT: Final = 2.2
@@ -64,6 +66,7 @@ class Eye:
         above, below: (65,) float32, `v` of the borders up to which the skin stretches.
         edge: width of the lids' soft edges, in pixels.
         aperture: greatest distance of the lids as painted, in pixels.
+        skew: to which power the way from corner to corner is taken, so that where the eye is fullest comes to a half.
         open_aperture: the same for a resting eye of this width; what a widening is measured by.
         upper_squint: (K,) float32, how far the upper lid comes down, as a share of the aperture; negative opens.
         lower_squint: (K,) float32, how far the lower lid comes up.
@@ -89,6 +92,7 @@ class Eye:
     below: Float32
     edge: float
     aperture: float
+    skew: float
     open_aperture: float
     upper_squint: Float32
     lower_squint: Float32
@@ -201,6 +205,7 @@ def make_eye(
         below=below.astype(np.float32),
         edge=max(crisp, min(crisp * softness, _MOST_EDGE * aperture)),
         aperture=aperture,
+        skew=_skew(u / width, lower - upper),
         open_aperture=max(aperture, _RESTING_APERTURE * width),
         upper_squint=upper_squint,
         lower_squint=lower_squint,
@@ -234,6 +239,12 @@ def _curve(line: Array, origin: Array, axis: Array, down: Array, u: Array) -> Ar
     # A parabola through neighbours would overshoot at the corners; straight pieces, then a short smoothing.
     values = np.interp(u, along[order], across[order])
     return np.convolve(np.pad(values, 2, mode="edge"), np.array([1, 2, 3, 2, 1]) / 9, mode="valid")
+
+
+def _skew(along: Array, gap: Array) -> float:
+    """The power that brings the middle of an eye's opening, of 0 to 1 from corner to corner, to a half."""
+    middle = float((along * gap).sum() / max(float(gap.sum()), 1e-6))
+    return float(np.log(0.5) / np.log(np.clip(middle, *_FULLEST)))
 
 
 def _motion_tables(side: str, basis: Basis, motions: int) -> tuple[Float32, Float32, Float32, Array]:

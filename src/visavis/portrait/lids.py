@@ -6,17 +6,20 @@ from typing import Final
 
 import numpy as np
 
-from visavis.portrait.eyes import CLOSED, Eye
+from visavis.portrait.eyes import CLOSED, CURVE_MARGIN, CURVE_SAMPLES, Eye
 from visavis.portrait.paint import Pixels, moved_paint
 from visavis.types import Float32, Image
 
 __all__ = [
-    "LID_ROOM", "LIFTED_LIGHT", "LOWER_BOUNDS", "UPPER_BOUNDS", "WHOLLY_LIFTED", "lid_positions", "light_of",
-    "paint_eye",
+    "LID_ROOM", "LIFTED_LIGHT", "LOWER_BOUNDS", "ROUNDNESS", "UPPER_BOUNDS", "WHOLLY_LIFTED", "lid_positions",
+    "light_of", "paint_eye",
 ]  # fmt: skip
 
 #: Share of the skin beyond a lid's edge that an opening eye may take up: more would fold it over itself.
-LID_ROOM: Final = 0.38
+LID_ROOM: Final = 0.42
+#: An opening lid rises as an arch, `(4 t (1 - t))` to this power from corner to corner: by the eye's own outline, which
+#: is a few straight pieces, it would be a tent.
+ROUNDNESS: Final = 0.7
 #: How far the motions of the skin open and close each lid at most, in apertures; only a blink shuts an eye.
 UPPER_BOUNDS: Final = (0.6, 0.35)
 LOWER_BOUNDS: Final = (0.1, 0.4)
@@ -31,18 +34,16 @@ def lid_positions(eye: Eye, weights: Float32) -> tuple[Float32, Float32]:
     squint = _saturated(float(eye.upper_squint @ weights), *UPPER_BOUNDS)
     raised = _saturated(float(eye.lower_squint @ weights), *LOWER_BOUNDS)
     blink = float(np.clip(eye.blink @ weights, 0, 1))
-    aperture = eye.lower - eye.upper
-    profile = aperture / max(eye.aperture, 1e-6)
+    aperture, arch = eye.lower - eye.upper, _arch(eye.skew)
     # Closing is a share of this eye's own aperture; opening is measured by that of an eye at rest, so that
     # lowered lids can rise.
-    down = squint * aperture if squint >= 0 else squint * eye.open_aperture * profile
-    up = raised * aperture if raised >= 0 else raised * eye.open_aperture * profile
+    down, up = (
+        share * aperture if share >= 0 else -_with_room(-share * eye.open_aperture * arch, LID_ROOM * skin)
+        for share, skin in ((squint, eye.upper - eye.above), (raised, eye.below - eye.lower))
+    )
     # A blink takes the way that is left, so that a smiling eye and an open one both close just so.
     down = down + blink * (CLOSED * aperture - down)
     up = up + blink * ((1 - CLOSED) * aperture - up)
-    # The skin that a rising lid pushes together must find room.
-    down = np.maximum(down, -LID_ROOM * (eye.upper - eye.above))
-    up = np.maximum(up, -LID_ROOM * (eye.below - eye.lower))
     return (eye.upper + down).astype(np.float32), (eye.lower - up).astype(np.float32)
 
 
@@ -50,6 +51,17 @@ def light_of(eye: Eye, upper: Float32, weights: Float32) -> float:
     """How much light comes to the eyeball under an upper lid at (65,) `upper`, from -1 (none) to 1; 0 as painted."""
     lift = max(float((eye.upper - upper).max()), 0) / eye.open_aperture
     return float(np.clip(LIFTED_LIGHT * min(lift / WHOLLY_LIFTED, 1) - eye.shade @ weights, -1, 1))
+
+
+def _arch(skew: float) -> Float32:
+    """How far each of the (65,) samples of a lid rises when it opens, from 0 to 1."""
+    along = np.clip(np.linspace(-CURVE_MARGIN, 1 + CURVE_MARGIN, CURVE_SAMPLES), 0, 1) ** skew
+    return np.asarray((4 * along * (1 - along)) ** ROUNDNESS, np.float32)
+
+
+def _with_room(opening: Float32, room: Float32) -> Float32:
+    """How far a lid opens, in pixels: the skin that it pushes together must find room; without a kink."""
+    return np.asarray(opening / (1 + (opening / room) ** 4) ** 0.25, np.float32)
 
 
 def _saturated(value: float, least: float, most: float) -> float:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from visavis.portrait.creases import Creases
 from visavis.portrait.eyes import CLOSED, CURVE_MARGIN, Eye
 from visavis.portrait.fields import Grid
-from visavis.portrait.lids import LID_ROOM, LIFTED_LIGHT, LOWER_BOUNDS, UPPER_BOUNDS, WHOLLY_LIFTED
+from visavis.portrait.lids import LID_ROOM, LIFTED_LIGHT, LOWER_BOUNDS, ROUNDNESS, UPPER_BOUNDS, WHOLLY_LIFTED
 from visavis.portrait.rig import MOTIONS, Rig
 from visavis.types import BLENDSHAPES, Float32
 
@@ -28,7 +28,7 @@ __all__ = ["FORMAT", "VERSION", "export_web_rig"]
 
 #: What `manifest.json` calls itself, and which form of it this is.
 FORMAT: Final = "visavis-rig"
-VERSION: Final = 6
+VERSION: Final = 7
 
 #: Displacements need not be finer than this, in face widths: far below what can be seen, and small files.
 _FINEST: Final = 1e-5
@@ -94,6 +94,7 @@ def export_web_rig(rig: Rig, *, title: str = "") -> dict[str, bytes]:
         "eyes": [_eye(eye, rig) for eye in rig.eyes],
         "lids": {
             "room": LID_ROOM,
+            "roundness": ROUNDNESS,
             "upper_bounds": list(UPPER_BOUNDS),
             "lower_bounds": list(LOWER_BOUNDS),
             "lifted_light": LIFTED_LIGHT,
@@ -168,6 +169,7 @@ def _eye(eye: Eye, rig: Rig) -> dict[str, Any]:
         "width": _number(eye.width),
         "edge": _number(eye.edge),
         "aperture": _number(eye.aperture),
+        "skew": _number(eye.skew),
         "open_aperture": _number(eye.open_aperture),
         "curve_margin": CURVE_MARGIN,
         "closed": CLOSED,

@@ -17,9 +17,10 @@ _LONGEST_STEP: Final = np.float32(2)
 #: Where paint folds over itself the determinant of the field's slope is 0 or less: it counts as no less than this.
 _LEAST_DETERMINANT: Final = np.float32(0.25)
 #: Steps at most, and the one that is so short, in grid units, that a node has arrived. A raised brow is a tenth of a
-#: face away from where its paint was: from beyond the eye, steps are many.
-_STEPS: Final = 12
-_ARRIVED: Final = np.float32(0.01)
+#: face away from where its paint was: from beyond the eye, steps are many. As in the page's shader: where paint folds
+#: over itself, every number tells in the picture.
+_STEPS: Final = 10
+_ARRIVED: Final = np.float32(0.02)
 
 
 @compiled
@@ -36,13 +37,13 @@ def sources_of(field: Float32) -> Float32:
         float32 of the same shape, in grid units.
     """
     rows, columns, _ = field.shape
-    slopes = _inverse_slopes(field)
+    slopes = _slopes(field)
     back = np.empty_like(field)
     for row in range(rows):
         for column in range(columns):
             x, y = np.float32(column), np.float32(row)
             source_x, source_y = x - field[row, column, 0], y - field[row, column, 1]
-            for _ in range(_STEPS):
+            for count in range(_STEPS):
                 # The four nodes around the guess, and how much each counts.
                 at_x = min(max(source_x, np.float32(0)), np.float32(columns - 1))
                 at_y = min(max(source_y, np.float32(0)), np.float32(rows - 1))
@@ -63,32 +64,35 @@ def sources_of(field: Float32) -> Float32:
                 c += w10 * slopes[i + 1, j, 2] + w11 * slopes[i + 1, j + 1, 2]
                 d = w00 * slopes[i, j, 3] + w01 * slopes[i, j + 1, 3]
                 d += w10 * slopes[i + 1, j, 3] + w11 * slopes[i + 1, j + 1, 3]
-                step_x = min(max(a * miss_x + b * miss_y, -_LONGEST_STEP), _LONGEST_STEP)
-                step_y = min(max(c * miss_x + d * miss_y, -_LONGEST_STEP), _LONGEST_STEP)
+                scale = np.float32(1) / max(a * d - b * c, _LEAST_DETERMINANT)
+                step_x = min(max((d * miss_x - b * miss_y) * scale, -_LONGEST_STEP), _LONGEST_STEP)
+                step_y = min(max((a * miss_y - c * miss_x) * scale, -_LONGEST_STEP), _LONGEST_STEP)
                 source_x += step_x
                 source_y += step_y
-                if max(abs(step_x), abs(step_y)) < _ARRIVED:
+                if count > 0 and max(abs(step_x), abs(step_y)) <= _ARRIVED:
                     break
             back[row, column, 0], back[row, column, 1] = source_x - x, source_y - y
     return back
 
 
 @compiled
-def _inverse_slopes(field: Float32) -> Float32:
-    """The inverse of the matrix of derivatives of `p + D(p)` at each node, (rows, columns, 4), row by row."""
+def _slopes(field: Float32) -> Float32:
+    """The matrix of derivatives of `p + D(p)` at each node, (rows, columns, 4), row by row; by Sobel's operator."""
     rows, columns, _ = field.shape
     slopes = np.empty((rows, columns, 4), np.float32)
+    one, two, eighth = np.float32(1), np.float32(2), np.float32(1 / 8)
     for row in range(rows):
         above, below = max(row - 1, 0), min(row + 1, rows - 1)
-        down = np.float32(below - above)
         for column in range(columns):
             before, after = max(column - 1, 0), min(column + 1, columns - 1)
-            along = np.float32(after - before)
-            a = np.float32(1) + (field[row, after, 0] - field[row, before, 0]) / along
-            b = (field[below, column, 0] - field[above, column, 0]) / down
-            c = (field[row, after, 1] - field[row, before, 1]) / along
-            d = np.float32(1) + (field[below, column, 1] - field[above, column, 1]) / down
-            scale = np.float32(1) / max(a * d - b * c, _LEAST_DETERMINANT)
-            slopes[row, column, 0], slopes[row, column, 1] = d * scale, -b * scale
-            slopes[row, column, 2], slopes[row, column, 3] = -c * scale, a * scale
+            for axis in range(2):
+                along = field[above, after, axis] - field[above, before, axis]
+                along += two * (field[row, after, axis] - field[row, before, axis])
+                along += field[below, after, axis] - field[below, before, axis]
+                down = field[below, before, axis] - field[above, before, axis]
+                down += two * (field[below, column, axis] - field[above, column, axis])
+                down += field[below, after, axis] - field[above, after, axis]
+                slopes[row, column, 2 * axis], slopes[row, column, 2 * axis + 1] = along * eighth, down * eighth
+            slopes[row, column, 0] += one
+            slopes[row, column, 3] += one
     return slopes

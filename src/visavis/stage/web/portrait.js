@@ -144,6 +144,7 @@ class Moving {
       return {
         ...eye,
         samples: curves.data,
+        arch: archOf(eye, curves.shape[0], manifest.lids.roundness),
         curves: new Texture(gl, "rgba32f", curves.shape[0], 1, { data: curves.data }),
         white: picture("rgb8", arrays[`eye${index}_white`]),
         iris: picture("rgba8", arrays[`eye${index}_iris`]),
@@ -248,13 +249,15 @@ class Moving {
     programs.face.run(face);
     this.eyes.forEach((eye, index) => {
       if (!pose.eyes[index]) return;
-      const { shift, closing, drawn, share, light } = pose.eyes[index];
+      const { shift, closing, opening, unblinked, drawn, share, light } = pose.eyes[index];
       this.#within(drawn, screen);
-      const { curves, white, iris, lid, origin, axis, down, width, box, closed, shine } = eye;
+      const { curves, white, iris, lid, origin, axis, down, width, box, closed, skew, shine } = eye;
+      const { room, roundness } = this.manifest.lids;
       programs.eye.run({
         ...face, curves, white, iris, lid, origin, axis, down, width, closed, box: box.slice(0, 2),
         margin: eye.curve_margin,
-        openAperture: eye.open_aperture, room: this.manifest.lids.room, soft: eye.edge, closing, shift, share, light, shine,
+        openAperture: eye.open_aperture, room, roundness, skew, soft: eye.edge, closing, opening, unblinked, shift, share,
+        light, shine,
       });
     });
     this.#within(this.lips.box, screen);
@@ -284,20 +287,21 @@ function poseEye(eye, lids, weights, gaze) {
   const squint = saturated(dot(eye.upper_squint, weights), ...lids.upper_bounds);
   const raised = saturated(dot(eye.lower_squint, weights), ...lids.lower_bounds);
   const blink = Math.min(Math.max(dot(eye.blink, weights), 0), 1);
-  // Closing is a share of this eye's own aperture; opening is measured by that of an eye at rest.
-  const wide = eye.open_aperture / Math.max(eye.aperture, 1e-6);
-  // A blink takes the way that is left, so that a smiling eye and an open one both close just so.
+  // A blink takes the way that is left, so that a smiling eye and an open one both close just so. Closing is a share of
+  // this eye's own aperture; opening is measured by that of an eye at rest.
+  const unblinked = 1 - blink;
   const ends = [eye.closed, 1 - eye.closed];
-  const closing = [squint, raised]
-    .map((share) => (share >= 0 ? share : share * wide))
-    .map((share, lid) => share + blink * (ends[lid] - share));
+  const closing = [squint, raised].map((share, lid) => Math.max(share, 0) * unblinked + blink * ends[lid]);
+  const opening = [squint, raised].map((share) => Math.max(-share, 0) * eye.open_aperture);
   let most = Math.max(Math.abs(shift[0]), Math.abs(shift[1]));
   let lift = 0;
   for (let i = 0; i < eye.samples.length; i += 4) {
     const [upper, lower, above, below] = eye.samples.subarray(i, i + 4);
-    const aperture = lower - upper;
-    const down = Math.max(closing[0] * aperture, -lids.room * (upper - above));
-    const up = Math.max(closing[1] * aperture, -lids.room * (below - lower));
+    const opened = opening.map((most, lid) => {
+      const skin = lid === 0 ? upper - above : below - lower;
+      return unblinked * withRoom(most * eye.arch[i / 4], lids.room * skin);
+    });
+    const [down, up] = closing.map((share, lid) => share * (lower - upper) - opened[lid]);
     most = Math.max(most, Math.abs(down), Math.abs(up));
     lift = Math.max(lift, -down);
   }
@@ -316,7 +320,7 @@ function poseEye(eye, lids, weights, gaze) {
   // Over its first pixel of motion an eye goes over from the painter's to the rig's.
   const lit = lids.lifted_light * Math.min(lift / eye.open_aperture / lids.wholly_lifted, 1);
   const light = Math.min(Math.max(lit - dot(eye.shade, weights), -1), 1);
-  return { shift, closing, drawn, share: Math.min(most, 1), light };
+  return { shift, closing, opening, unblinked, drawn, share: Math.min(most, 1), light };
 }
 
 /** The parts of a box that lie above, below, left and right of another. */
@@ -330,6 +334,20 @@ function around([x0, y0, x1, y1], [left, top, right, bottom]) {
 function boundedSway(sway, largest) {
   const share = largest.reduce((total, bound, axis) => total + Math.abs(sway[axis]) / bound, 0);
   return share <= 1 ? sway : Array.from(sway, (angle) => angle / share);
+}
+
+/** How far each sample of a lid rises when it opens, from 0 to 1. */
+function archOf({ curve_margin: margin, skew }, count, roundness) {
+  return Float64Array.from({ length: count }, (_, index) => {
+    const along = (index / (count - 1)) * (1 + 2 * margin) - margin;
+    const t = Math.min(Math.max(along, 0), 1) ** skew;
+    return (4 * t * (1 - t)) ** roundness;
+  });
+}
+
+/** How far a lid opens, in pixels: the skin that it pushes together must find room; without a kink. */
+function withRoom(opening, room) {
+  return opening / (1 + (opening / room) ** 4) ** 0.25;
 }
 
 /** A value that never goes below -`least` or above `most`. */

@@ -54,7 +54,7 @@ void main() {
   colour = writeOffset(total);
 }`;
 
-/** Where the paint comes from: Newton's method on the nodes, with Sobel's derivatives, as fields.invert. */
+/** Where the paint comes from: Newton's method on the nodes, with Sobel's derivatives, as portrait/loops/inverse.py. */
 export const invert = (packed) => `${HEAD}${offsets(packed)}${STACK}
 uniform sampler2D field;
 uniform float spacing;
@@ -290,8 +290,12 @@ uniform float margin;
 uniform float openAperture;
 uniform float closed;      // where a full blink brings the upper lid, in apertures
 uniform float room;
+uniform float skew;        // the power that brings an eye's fullest place to the middle
+uniform float roundness;
 uniform float soft;        // width of the lids' edges
 uniform vec2 closing;      // of the upper and of the lower lid, for each pixel of aperture
+uniform vec2 opening;      // of both in pixels, at the top of the arch
+uniform float unblinked;   // what a blink leaves of it
 uniform vec2 shift;        // of the iris
 uniform vec3 shine;        // a white in full light
 uniform float light;       // that comes to the eyeball: -1 none, 0 as painted, 1 all
@@ -322,11 +326,14 @@ vec4 irisAt(vec2 texel) {
   return clamp(total, 0.0, 1.0);
 }
 
-// The lids' edges at one sample of the curves.
-vec2 lidsOf(vec4 curve) {
-  float aperture = curve.y - curve.x;
-  vec2 least = -room * vec2(curve.x - curve.z, curve.w - curve.y);
-  vec2 moved = max(closing * aperture, least);
+// The lids' edges at one sample of the curves, so far along the eye from corner (0) to corner (1).
+vec2 lidsOf(vec4 curve, float along) {
+  float t = pow(clamp(along, 0.0, 1.0), skew);
+  vec2 opened = opening * pow(max(4.0 * t * (1.0 - t), 0.0), roundness);
+  // The skin that an opening lid pushes together must find room; without a kink.
+  vec2 used = opened / (room * vec2(curve.x - curve.z, curve.w - curve.y));
+  used *= used;
+  vec2 moved = closing * (curve.y - curve.x) - unblinked * opened / sqrt(sqrt(1.0 + used * used));
   return vec2(curve.x + moved.x, curve.y - moved.y);
 }
 
@@ -346,7 +353,8 @@ void main() {
   float part = along - float(before);
   vec4 one = texelFetch(curves, ivec2(before, 0), 0), two = texelFetch(curves, ivec2(before + 1, 0), 0);
   vec4 rest = mix(one, two, part);
-  vec2 lids = mix(lidsOf(one), lidsOf(two), part);
+  vec2 ends = vec2(before, before + 1) / float(last) * (1.0 + 2.0 * margin) - margin;
+  vec2 lids = mix(lidsOf(one, ends.x), lidsOf(two, ends.y), part);
 
   float from = v < (lids.x + lids.y) / 2.0 ? stretched(v, lids.x, rest.x, rest.z) : stretched(v, lids.y, rest.y, rest.w);
   vec3 skin = paintAt(place + (from - v) * down);
