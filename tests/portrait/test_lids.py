@@ -10,7 +10,7 @@ import pytest
 
 from visavis.portrait.eyes import CLOSED, still_where_hidden, stretched
 from visavis.portrait.gallery import OpenPortrait
-from visavis.portrait.lids import LIFTED_LIGHT, lid_positions, light_of
+from visavis.portrait.lids import LID_ROOM, LIFTED_LIGHT, lid_positions, light_of
 from visavis.portrait.passage import blended
 from visavis.portrait.render import MeshRenderer
 from visavis.portrait.rig import make_rig, motion_weights
@@ -113,6 +113,32 @@ def test_light_comes_to_an_eye_with_its_lid_whatever_lifts_it(madonna: OpenPortr
     assert 0 < light(browInnerUp=0.5) < light(browInnerUp=1.0)
     # The brows of the sad are raised within, but their lids are not.
     assert light(browInnerUp=0.5, eyeBlink=0.5) == 0
+
+
+def test_an_eye_in_shadow_gets_the_light_of_its_own_side(madonna: OpenPortrait) -> None:
+    middle = round(float(madonna.rig.landmarks[:, 0].mean()))
+    shadowed = madonna.image.copy()
+    shadowed[:, middle:] = shadowed[:, middle:] // 4
+    shaded = make_rig(shadowed, madonna.face).eyes
+    lit, dark = sorted((float(eye.shine.mean()) for eye in shaded), reverse=True)
+    assert lit == pytest.approx(max(float(eye.shine.mean()) for eye in madonna.rig.eyes), rel=0.15)
+    assert dark < 0.6 * lit
+
+
+@pytest.mark.parametrize("share", [0.3, 1.0])
+def test_wide_lids_are_round(madonna: OpenPortrait, share: float) -> None:
+    """They rise as an arch: to one top, not as the corners of a tent, and no further than the skin gives room."""
+    weights = motion_weights(Expression.from_mapping({"eyeWideLeft": share, "eyeWideRight": share}))
+    for eye in madonna.rig.eyes:
+        rise = eye.upper - lid_positions(eye, weights)[0]
+        top = int(rise.argmax())
+        assert 0.3 < (top - 65 / 6) / (65 / 1.5) < 0.7
+        assert (np.diff(rise[: top + 1]) >= -1e-4).all()
+        assert (np.diff(rise[top:]) <= 1e-4).all()
+        assert (rise <= LID_ROOM * (eye.upper - eye.above)).all()
+        # Nowhere bent much more than the arch is on average.
+        bend = -np.diff(rise[14:51], 2)
+        assert bend.max() < 3 * bend.mean()
 
 
 def test_an_eye_narrows_under_a_lowered_brow_as_living_ones_do(madonna: OpenPortrait) -> None:

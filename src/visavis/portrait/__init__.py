@@ -1,4 +1,4 @@
 """The portrait: rig a painting once, then play any `Expression` on it.
 
-rig.py makes a `Rig` out of basis.py, fields.py, mouth.py, eyes.py and creases.py; render.py draws it.
+rig.py makes a `Rig` out of basis.py, fields.py, mouth.py, eyemaker.py and creases.py; render.py draws it.
 """

@@ -19,7 +19,8 @@ from visavis.errors import RigError
 from visavis.portrait.basis import Basis, load_basis
 from visavis.portrait.breath import Body, away_from_border, breath_field, make_body
 from visavis.portrait.creases import Creases, make_creases
-from visavis.portrait.eyes import Eye, make_eye, still_where_hidden
+from visavis.portrait.eyemaker import make_eye
+from visavis.portrait.eyes import Eye, still_where_hidden
 from visavis.portrait.fields import Grid, apart, side_of, smooth_step, thin_plate_operator
 from visavis.portrait.hull import inside_hull
 from visavis.portrait.lipline import LipLine, find_lip_line
