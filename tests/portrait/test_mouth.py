@@ -12,6 +12,7 @@ from visavis.portrait.gallery import OpenPortrait
 from visavis.portrait.lipline import LipLine
 from visavis.portrait.mouth import lip_masks, mouth_box
 from visavis.portrait.render import MeshRenderer
+from visavis.portrait.rig import make_rig
 from visavis.types import Expression
 
 GRID = Grid(100, 200, 4, 60, 40)
@@ -62,3 +63,17 @@ def test_a_mouth_seen_from_the_side_keeps_its_room(madonna: OpenPortrait) -> Non
     corner = points[[78, 308], 0].min(), turned[[78, 308], 0].min()
     assert corner[1] - narrow[0] > 0.9 * (corner[0] - wide[0])
     assert narrow[3] - narrow[1] > 0.9 * (wide[3] - wide[1])
+
+
+def test_teeth_lie_in_the_shadow_that_the_lips_lie_in(madonna: OpenPortrait) -> None:
+    middle = round(float(madonna.rig.mouth.line.points[32, 0]))
+    shadowed = madonna.image.copy()
+    shadowed[:, middle:] = shadowed[:, middle:] // 4
+    drawn = make_rig(shadowed, madonna.face).mouth
+    before, after = (
+        picture[:, :, :3].astype(float).sum(axis=2) for picture in (madonna.rig.mouth.upper_teeth, drawn.upper_teeth)
+    )
+    column = middle - drawn.grid.x0
+    lit, dark = (after[:, part].sum() / before[:, part].sum() for part in (np.s_[: column - 8], np.s_[column + 8 :]))
+    assert lit > 0.75
+    assert 0.25 < dark < 0.75 * lit

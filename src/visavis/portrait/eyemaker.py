@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from visavis.portrait.basis import Basis
 from visavis.portrait.eyes import CLOSED, CURVE_MARGIN, CURVE_SAMPLES, Eye, stretched
 from visavis.portrait.fields import smooth_step
+from visavis.portrait.paint import paint_in_frame
 from visavis.portrait.topology import BROWS, EYES, IRISES
 from visavis.types import BLENDSHAPE_INDEX, BLENDSHAPES, Float32, Image
 
@@ -206,23 +207,9 @@ def _shine(
     upper, lower, above = (np.interp(along, u, curve)[None] for curve in curves)
     # Of the skin above and below: the socket itself is dark in any light.
     across = np.concatenate([upper + (above - upper) * depth, lower + 0.3 * width * depth])
-    lightness = np.quantile(_paint_at(image, frame, along, across).mean(axis=2), 0.75)
+    lightness = np.quantile(paint_in_frame(image, frame, along, across).mean(axis=2), 0.75)
     share = min(float(lightness) / (_LIT_SKIN * max(float(highlight.mean()), 1.0)), 1.0)
     return np.asarray(share * (highlight + highlight.mean()) / 2, np.float32)
-
-
-def _paint_at(image: Image, frame: tuple[Array, Array, Array], along: Array, across: Array | Float32) -> Float32:
-    """The painting at places of an eye's frame, (rows, columns, 3), for (columns,) `u` and (rows, columns) `v`.
-
-    What lies beyond the painting's border is its border.
-    """
-    import cv2
-
-    origin, axis, down = frame
-    places = origin + along[None, :, None] * axis + across[:, :, None] * down
-    x, y = cv2.split(places.astype(np.float32))
-    pixels = cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(pixels, np.float32)
 
 
 def _paint_eyeball(
@@ -300,9 +287,9 @@ def _paint_lid(
     across = np.arange(np.floor(above.min()), np.ceil(closed.max()) + 0.1 * width + 1)[:, None]
     edge, rest, end = (np.interp(along, u, curve)[None].astype(np.float32) for curve in (closed, upper, above))
 
-    skin = _paint_at(image, frame, along, stretched(across.astype(np.float32), edge, rest, end))
+    skin = paint_in_frame(image, frame, along, stretched(across.astype(np.float32), edge, rest, end))
     skin = cv2.GaussianBlur(skin, (0, 0), sigmaX=0.13 * width, sigmaY=0.045 * width, borderType=cv2.BORDER_REPLICATE)
-    cheek = _paint_at(image, frame, along, np.broadcast_to(across + 0.55 * width, (len(across), len(along))))
+    cheek = paint_in_frame(image, frame, along, np.broadcast_to(across + 0.55 * width, (len(across), len(along))))
     lit = cv2.GaussianBlur(cheek, (0, 0), sigmaX=0.13 * width, sigmaY=0.09 * width, borderType=cv2.BORDER_REPLICATE)
     bulge = smooth_step((across - end) / np.maximum(edge - end, 1e-3))
     bulge *= smooth_step(np.minimum(along, width - along) / (0.3 * width))

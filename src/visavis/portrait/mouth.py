@@ -14,11 +14,13 @@ from numpy.typing import NDArray
 from visavis.portrait.fields import Grid
 from visavis.portrait.hull import inside_hull
 from visavis.portrait.lipline import LipLine
+from visavis.portrait.paint import paint_in_frame
 from visavis.portrait.topology import LIP_INNER_LOWER, LIP_INNER_UPPER, LIP_OUTER_LOWER
 from visavis.types import BLENDSHAPE_INDEX, Float32, Image
 
 __all__ = [
-    "Mouth", "Palette", "cavity_shade", "lip_masks", "mouth_box", "paint_inside", "read_palette", "tooth_scale",
+    "Mouth", "Palette", "cavity_shade", "light_along", "lip_masks", "mouth_box", "paint_inside", "read_palette",
+    "tooth_scale",
 ]  # fmt: skip
 
 Array = NDArray[np.float64]
@@ -28,6 +30,12 @@ _LUMA: Final = np.array([0.299, 0.587, 0.114], np.float32)
 _IVORY: Final = np.array([1.07, 1.0, 0.80], np.float32)
 #: Light of a tooth that nothing shades, for one of the skin where it is lit.
 _TOOTH_LIGHT: Final = 1.25
+#: Skin around a mouth in full light is so light beside the face's highlight. In shadow it is less, and so are the
+#: teeth, but never less than this share: who painted them would not let them drown.
+_LIT_SKIN: Final = 0.65
+_LEAST_LIT: Final = 0.35
+#: Where along the mouth its light is looked up, from its middle in widths.
+_ALONG: Final = np.linspace(-0.75, 0.75, 31)
 #: An adult's face is about 140 mm wide and its mouth at rest 50 mm; teeth are drawn to that scale.
 _FACE_MM: Final = 140.0
 _MOUTH_MM: Final = 50.0
@@ -169,8 +177,33 @@ def read_palette(image: Image, points: Array) -> Palette:
     )
 
 
+def light_along(image: Image, line: LipLine, palette: Palette) -> Float32:
+    """How much of the face's light comes to a mouth, (31,) from its subject's right to its left, up to 1.
+
+    What is behind the lips is lit from the side that they are lit from, and lies in the shadow that they lie in.
+    """
+    import cv2
+
+    width = line.width
+    frame = line.points[[0, -1]].astype(np.float64).mean(axis=0), line.axis, line.down
+    # From below the nose to the chin; the lightest skin of each column, since lips, beards, nostrils are always dark.
+    around = paint_in_frame(image, frame, _ALONG * width, np.linspace(-0.5, 0.8, 40)[:, None] * width)
+    lightness = np.quantile(around.mean(axis=2), 0.8, axis=0)[None].astype(np.float32)
+    smooth = cv2.GaussianBlur(lightness, (0, 0), sigmaX=4, borderType=cv2.BORDER_REPLICATE)[0]
+    full = _LIT_SKIN * max(float(palette.light.mean()), 1.0)
+    return np.asarray(np.clip(smooth / full, _LEAST_LIT, 1), np.float32)
+
+
 def paint_inside(
-    line: LipLine, grid: Grid, palette: Palette, *, mm: float, grain: float, softness: float = 1.0, seed: int = 0
+    line: LipLine,
+    grid: Grid,
+    palette: Palette,
+    lit: Float32,
+    *,
+    mm: float,
+    grain: float,
+    softness: float = 1.0,
+    seed: int = 0,
 ) -> tuple[Image, NDArray[np.uint8]]:
     """Paint what an opened mouth shows, over `grid.box`.
 
@@ -178,6 +211,7 @@ def paint_inside(
         line: between the lips.
         grid: where.
         palette: the painting's colours.
+        lit: how much of the face's light comes there, as `light_along` gives it.
         mm: pixels of a millimetre.
         grain: standard deviation of the painting's surface, in grey levels, so that new paint is as old as the rest.
         softness: how much wider edges are than in a crisp painting (`paint.edge_softness`).
@@ -200,10 +234,11 @@ def paint_inside(
     noise = cv2.GaussianBlur(noise, (0, 0), 0.7)
     noise = (noise / noise.std() * grain)[:, :, None]
     soft = max(0.45 * mm, 0.8) * softness
+    share = np.interp(u * mm / line.width, _ALONG, lit)[:, :, None].astype(np.float32)
     painted = []
     for picture in (cavity, teeth):
         picture = cv2.GaussianBlur(picture.astype(np.float32), (0, 0), soft)
-        picture[:, :, :3] += noise * picture[:, :, :3] / 128
+        picture[:, :, :3] *= share * (1 + noise / 128)
         painted.append(np.clip(picture, 0, 255).astype(np.uint8))
     return painted[0], painted[1]
 

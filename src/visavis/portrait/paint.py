@@ -27,8 +27,8 @@ from visavis.portrait.warp import part_of
 from visavis.types import Float32, Image
 
 __all__ = [
-    "Pixels", "edge_softness", "face_sharpness", "measure_sharpness", "moved_paint", "over", "prepared",
-    "squeezed_paint", "texture_energy",
+    "Pixels", "edge_softness", "face_sharpness", "measure_sharpness", "moved_paint", "over", "paint_in_frame",
+    "prepared", "squeezed_paint", "texture_energy",
 ]  # fmt: skip
 
 #: (h, w, 4) uint8: RGB, and a chequerboard of 0 and 255.
@@ -129,6 +129,29 @@ def over(below: Image, above: Image, alpha: NDArray[np.uint8]) -> Image:
     above = cv2.multiply(above, cover, scale=1 / 255)
     below = cv2.multiply(below, cv2.bitwise_not(cover), scale=1 / 255)
     return cv2.add(above, below, dst=above)  # type: ignore[no-any-return]
+
+
+def paint_in_frame(
+    image: Image,
+    frame: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]],
+    along: NDArray[np.float64],
+    across: NDArray[np.float64] | Float32,
+) -> Float32:
+    """The paint at places of a feature's own frame, (rows, columns, 3) float32; the border is repeated beyond it.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        frame: the origin in pixels, and the unit vectors along and across, (2,) each.
+        along: (columns,) pixels from the origin.
+        across: (rows, columns) or (rows, 1) pixels.
+    """
+    import cv2
+
+    origin, axis, down = frame
+    places = origin + along[None, :, None] * axis + across[:, :, None] * down
+    x, y = cv2.split(places.astype(np.float32))
+    pixels = cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(pixels, np.float32)
 
 
 @lru_cache(maxsize=8)

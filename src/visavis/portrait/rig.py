@@ -24,7 +24,16 @@ from visavis.portrait.eyes import Eye, still_where_hidden
 from visavis.portrait.fields import Grid, apart, side_of, smooth_step, thin_plate_operator
 from visavis.portrait.hull import inside_hull
 from visavis.portrait.lipline import LipLine, find_lip_line
-from visavis.portrait.mouth import Mouth, cavity_shade, lip_masks, mouth_box, paint_inside, read_palette, tooth_scale
+from visavis.portrait.mouth import (
+    Mouth,
+    cavity_shade,
+    light_along,
+    lip_masks,
+    mouth_box,
+    paint_inside,
+    read_palette,
+    tooth_scale,
+)
 from visavis.portrait.paint import edge_softness, face_sharpness
 from visavis.portrait.pose import head_angles, similarity
 from visavis.portrait.projection import JAW_SHAPES, painted_motions
@@ -193,8 +202,9 @@ def make_rig(painting: Image, face: Face, *, basis: Basis | None = None) -> Rig:
     mm, softness = tooth_scale(line, face_width), edge_softness(painting, points[:MESH_POINTS])
     upper_mask, lower_mask = lip_masks(line, mouth_grid, mm=mm, softness=softness)
     palette = read_palette(painting, points)
+    lit = light_along(painting, line, palette)
     cavity, upper_teeth = paint_inside(
-        line, mouth_grid, palette, mm=mm, grain=_grain(painting, points), softness=softness
+        line, mouth_grid, palette, lit, mm=mm, grain=_grain(painting, points), softness=softness
     )
     mouth = Mouth(
         grid=mouth_grid,
