@@ -21,6 +21,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from importlib.metadata import version
 from typing import Any
 
 import cv2
@@ -38,7 +39,7 @@ from visavis.types import Expression
 METHODS = ("render", "_begin", "_begin_body", "_crease", "_paint_eyes", "_paint_mouth")
 FUNCTIONS = (
     *("_combined", "invert", "moving_nodes", "node_sources", "pixel_sources", "bands_of", "magnified"),
-    *("moved_paint", "lid_positions", "_paint_eye", "_eyeball", "_along", "_over", "_shifted"),
+    *("moved_paint", "squeezed_paint", "over", "lid_positions", "light_of", "paint_eye", "_shifted"),
 )
 OPENCV = ("remap", "resize", "warpAffine", "GaussianBlur", "LUT", "multiply", "scaleAdd", "medianBlur")
 #: How deep the breath is that is measured.
@@ -60,7 +61,8 @@ def main() -> None:
         for name in options.portraits.split(",")
         for height in options.heights.split(",")
     ]
-    versions = {"python": platform.python_version(), "numpy": np.__version__, "opencv": cv2.__version__}
+    versions = {"python": platform.python_version(), "opencv": cv2.__version__}
+    versions |= {package: version(package) for package in ("numpy", "numba")}
     threads = {"drawing": options.threads, "opencv": options.opencv_threads}
     json.dump({"threads": threads, "versions": versions, "results": results}, sys.stdout, indent=1)
     print()

@@ -12,7 +12,7 @@ import pytest
 from visavis import assets as assets_module
 from visavis.assets import Asset, AssetStore, load_catalogue
 from visavis.cli import main
-from visavis.errors import AssetError
+from visavis.errors import AssetError, OutputError
 
 CONTENT = b"a model"
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
@@ -164,3 +164,10 @@ def test_where_npm_is_missing_the_message_says_so(tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(AssetError, match="npm could not fetch thing@1"):
         store_with(tmp_path, sources=("npm:thing@1",)).path("thing")
+
+
+def test_a_cache_that_cannot_be_written_to_is_told_with_the_way_round(tmp_path: Path) -> None:
+    put(tmp_path / "cache", b"a file where the folder should be")
+    store = store_with(tmp_path, sources=("https://example.org/thing.bin",))
+    with pytest.raises(OutputError, match="VISAVIS_ASSETS"):
+        store.path("thing")

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from visavis.downloads import download_https, download_sdist, extract_from_package, pack_from_npm
-from visavis.errors import AssetError
+from visavis.errors import AssetError, OutputError
 from visavis.files import replacing
 
 __all__ = ["Asset", "AssetState", "AssetStore", "load_catalogue", "sha256_of"]
@@ -278,6 +278,11 @@ class AssetStore:
             except AssetError as error:
                 reasons.append(str(error))
                 continue
+            except OutputError as error:
+                raise OutputError(
+                    f"{error}. What is fetched is kept there, in your cache (XDG_CACHE_HOME); or fetch it elsewhere "
+                    "by visavis assets bundle, and set VISAVIS_ASSETS to that folder"
+                ) from error
             if not asset.sha256:
                 self._remember(asset, digest)
             return target

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -132,3 +134,15 @@ def test_a_task_forgotten_while_another_opens_does_no_harm() -> None:
     with without_chatter():
         del owner
     assert closed == [True]
+
+
+def test_chatter_is_held_back_where_there_is_no_folder_to_write_to(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def nowhere() -> None:
+        raise FileNotFoundError("No usable temporary directory found")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", nowhere)
+    with without_chatter():
+        os.write(2, b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU.\nkept\n")
+    assert capfd.readouterr().err == "kept\n"

@@ -8,6 +8,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from visavis.portrait.basis import load_basis
+from visavis.portrait.eyemaker import make_eye
 from visavis.portrait.eyes import CLOSED, still_where_hidden, stretched
 from visavis.portrait.gallery import OpenPortrait
 from visavis.portrait.lids import LID_ROOM, LIFTED_LIGHT, lid_positions, light_of
@@ -139,6 +141,31 @@ def test_wide_lids_are_round(madonna: OpenPortrait, share: float) -> None:
         # Nowhere bent much more than the arch is on average.
         bend = -np.diff(rise[14:51], 2)
         assert bend.max() < 3 * bend.mean()
+
+
+def test_lids_that_find_little_room_stay_round(madonna: OpenPortrait) -> None:
+    """Under a low brow they rise nearly as far as there is room, and their tops are flat rather than cut."""
+    weights = motion_weights(Expression.from_mapping({"eyeWideLeft": 1.0, "eyeWideRight": 1.0}))
+    for eye in madonna.rig.eyes:
+        free = eye.upper - lid_positions(eye, weights)[0]
+        room = 0.6 * free.max()
+        low = replace(eye, above=eye.upper - np.float32(room / LID_ROOM))
+        rise = low.upper - lid_positions(low, weights)[0]
+        assert 0.9 * room < rise.max() < room
+        # Where there is room enough they are as free as ever.
+        np.testing.assert_allclose(rise[free < 0.3 * room], free[free < 0.3 * room], rtol=0.005)
+        slopes = np.diff(rise[16:49])
+        assert np.abs(np.diff(slopes)).max() < 0.5 * np.abs(slopes).max()
+
+
+def test_a_closed_lid_at_the_border_of_the_picture_is_no_hole(madonna: OpenPortrait) -> None:
+    right = madonna.rig.eyes[0]
+    cut = round(float(right.origin[1] + right.above.min()) + 0.3 * right.width)
+    shifted = madonna.rig.landmarks.astype(np.float64) - (0, cut)
+    eye = make_eye(
+        madonna.image[cut:], shifted, "Right", load_basis(), np.eye(3), 56, highlight=np.full(3, 200, np.float32)
+    )
+    assert eye.lid.max(axis=2).min() > 20
 
 
 def test_an_eye_narrows_under_a_lowered_brow_as_living_ones_do(madonna: OpenPortrait) -> None:

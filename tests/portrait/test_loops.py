@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -56,47 +60,82 @@ def test_sources_are_where_the_paint_came_from() -> None:
     assert np.abs(back).max() > 2
 
 
-def test_a_fold_has_bounded_sources() -> None:
-    """Paint that runs over itself has no inverse; what is found there stays near."""
-    x = np.tile(np.arange(50, dtype=np.float32), (40, 1))
-    field = np.stack([-12 * np.tanh((x - 25) / 3), np.zeros_like(x)], axis=2).astype(np.float32)
+def test_sources_of_a_fold_are_those_of_newton_with_bounded_steps() -> None:
+    """Paint that runs over itself has no inverse: what is drawn there is what these very steps come to."""
+    y, x = np.mgrid[:40, :50].astype(np.float32)
+    pull = np.exp(-((x - 25) ** 2 + (y - 20) ** 2) / 90)
+    field = np.stack([-1.3 * (x - 25) * pull, -1.1 * (y - 20) * pull], axis=2).astype(np.float32)
 
-    back = sources_of(field)
-
-    assert np.isfinite(back).all()
-    assert np.abs(back).max() < 40
+    np.testing.assert_allclose(sources_of(field), newton(field), atol=2e-3)
 
 
-def lids_of(*, lowered: float = 0.0) -> Lids:
-    """A level eye of 24 pixels, whose upper lid has come down by so many pixels in the middle."""
+def newton(field: Float32) -> Float32:
+    """The same by OpenCV and NumPy, for all nodes at once."""
+    rows, columns, _ = field.shape
+    x, y = np.meshgrid(np.arange(columns, dtype=np.float64), np.arange(rows, dtype=np.float64))
+    u, v = np.moveaxis(field.astype(np.float64), 2, 0)
+    (a, b), (c, d) = (
+        [
+            cv2.Sobel(part, cv2.CV_64F, *order, scale=1 / 8, borderType=cv2.BORDER_REPLICATE)
+            for order in ((1, 0), (0, 1))
+        ]
+        for part in (u, v)
+    )
+
+    def at(part: NDArray[np.float64], x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+        x, y = np.clip(x, 0, columns - 1), np.clip(y, 0, rows - 1)
+        j, i = np.minimum(x.astype(int), columns - 2), np.minimum(y.astype(int), rows - 2)
+        fx, fy = x - j, y - i
+        upper, lower = (part[i + k, j] * (1 - fx) + part[i + k, j + 1] * fx for k in (0, 1))
+        return np.asarray(upper * (1 - fy) + lower * fy)
+
+    source_x, source_y, going = x - u, y - v, np.ones(x.shape, bool)
+    for count in range(10):
+        slope_a, slope_b, slope_c, slope_d = (at(part, source_x, source_y) for part in (1 + a, b, c, 1 + d))
+        miss_x, miss_y = x - source_x - at(u, source_x, source_y), y - source_y - at(v, source_x, source_y)
+        scale = 1 / np.maximum(slope_a * slope_d - slope_b * slope_c, 0.25)
+        step_x = np.clip((slope_d * miss_x - slope_b * miss_y) * scale, -2, 2)
+        step_y = np.clip((slope_a * miss_y - slope_c * miss_x) * scale, -2, 2)
+        source_x += np.where(going, step_x, 0)
+        source_y += np.where(going, step_y, 0)
+        if count:
+            going &= np.maximum(np.abs(step_x), np.abs(step_y)) > 0.02
+    return np.stack([source_x - x, source_y - y], axis=2).astype(np.float32)
+
+
+def lids_of(*, lowered: float = 0.0, raised: float = 0.0) -> Lids:
+    """A level eye of 24 pixels, whose lids have come together by so many pixels in the middle."""
     bow = np.sin(np.linspace(0, np.pi, 65)).astype(np.float32)
-    curves = np.stack([(lowered - 5) * bow, -5 * bow, -5 * bow - 8, 3 * bow, 3 * bow, 3 * bow + 9], axis=1)
+    upper, lower = ((lowered - 5) * bow, -5 * bow, -5 * bow - 8), ((3 - raised) * bow, 3 * bow, 3 * bow + 9)
+    curves = np.stack([*upper, *lower], axis=1)
     return Lids((8.0, 20.0), (1.0, 0.0), (0.0, 1.0), curves, 0.0, 64 / 24, 24.0, 1.0, 8.0, 1.25)
 
 
 def places() -> Float32:
-    """Every pixel's own."""
-    x, y = np.meshgrid(np.arange(SIZE, dtype=np.float32), np.arange(SIZE, dtype=np.float32))
-    return np.stack([x, y], axis=2)
+    """Every pixel's own; a part of a larger array, as the renderer's are."""
+    x, y = np.meshgrid(np.arange(-1, SIZE + 1, dtype=np.float32), np.arange(-1, SIZE + 1, dtype=np.float32))
+    return np.stack([x, y], axis=2)[1:-1, 1:-1]
 
 
-def ball_of(picture: NDArray[np.uint8], *, light: float = 0.0) -> Ball:
-    """A grey ball without an iris."""
-    white = np.full((SIZE, SIZE, 3), 100, np.uint8)
-    iris = np.zeros((SIZE, SIZE, 4), np.uint8)
-    return Ball((0.0, 0.0), white, iris, picture[:, :, :3].copy(), (0.0, 0.0), (200.0, 200.0, 200.0), light)
+def ball_of(picture: NDArray[np.uint8], **parts: Any) -> Ball:
+    """A grey ball without an iris, under a green lid."""
+    lid = np.full((SIZE, SIZE, 3), (0, 160, 0), np.uint8)
+    white, iris = np.full((SIZE, SIZE, 3), 100, np.uint8), np.zeros((SIZE, SIZE, 4), np.uint8)
+    plain = Ball((0.0, 0.0), white, iris, lid, (0.0, 0.0), (200.0, 200.0, 200.0), 0.0)
+    return plain._replace(**parts)
 
 
-def test_skin_stretches_as_the_rig_says() -> None:
-    lids = lids_of(lowered=4)
+@pytest.mark.parametrize(("moved", "upper"), [({"lowered": 4}, True), ({"raised": 2}, False)])
+def test_skin_stretches_as_the_rig_says(moved: dict[str, float], upper: bool) -> None:
+    lids = lids_of(**moved)
     skin = skin_places(places(), lids)
 
     column, v = 20, np.arange(SIZE, dtype=np.float32) - 20
     curves = lids.curves[(column - 8) * 64 // 24]
-    upper = v < (curves[0] + curves[3]) / 2
-    wanted = stretched(v, curves[0], curves[1], curves[2]) + 20
-    np.testing.assert_allclose(skin[upper, column, 1], wanted[upper], atol=1e-3)
-    np.testing.assert_allclose(skin[~upper, column, 1], np.arange(SIZE)[~upper], atol=1e-5)
+    moves = (v < (curves[0] + curves[3]) / 2) == upper
+    edge, rest, end = curves[:3] if upper else curves[3:]
+    np.testing.assert_allclose(skin[moves, column, 1], stretched(v, edge, rest, end)[moves] + 20, atol=1e-3)
+    np.testing.assert_allclose(skin[~moves, column, 1], np.arange(SIZE)[~moves], atol=1e-5)
     np.testing.assert_array_equal(skin[:, :, 0], places()[:, :, 0])
 
 
@@ -112,21 +151,46 @@ def test_an_eye_is_laid_between_its_lids_alone(picture: NDArray[np.uint8]) -> No
     assert changed.max(axis=0).tolist() <= [23, 32]
 
 
-def test_light_comes_to_the_ball_and_goes(picture: NDArray[np.uint8]) -> None:
+def test_the_iris_turns_on_the_ball(picture: NDArray[np.uint8]) -> None:
+    """Pictures begin at their corner, and the iris is shifted on them."""
+    iris = np.zeros((SIZE, SIZE, 4), np.uint8)
+    iris[14:19, 14:19] = (10, 20, 30, 255)
+    drawn = np.ascontiguousarray(picture[:, :, :3])
+    lay_eye(drawn, places(), lids_of(), ball_of(picture, iris=iris, corner=(2.0, 3.0), shift=(3.0, -1.0)))
+    assert drawn[16 + 3 - 1, 16 + 2 + 3].tolist() == [10, 20, 30]
+    assert drawn[18, 16 + 2 - 2].tolist() == [100, 100, 100]
+
+
+def test_light_comes_to_the_ball_and_goes_deep_between_the_lids(picture: NDArray[np.uint8]) -> None:
     lit, dim = (np.ascontiguousarray(picture[:, :, :3]) for _ in range(2))
     lay_eye(lit, places(), lids_of(), ball_of(picture, light=0.5))
     lay_eye(dim, places(), lids_of(), ball_of(picture, light=-0.5))
     assert lit[19, 20].tolist() == [150, 150, 150]
     assert dim[19, 20].tolist() == [50, 50, 50]
+    # A lid shades what is next to it: 1.5 pixels below its edge is half of the depth to which it does.
+    assert 120 < lit[16, 20, 0] < 135
 
 
-def test_a_lowered_lid_darkens_its_edge(picture: NDArray[np.uint8]) -> None:
+def test_a_lowered_lid_darkens_its_edge_and_shades_the_ball(picture: NDArray[np.uint8]) -> None:
     paint = np.full((SIZE, SIZE, 3), 160, np.uint8)
-    lay_eye(paint, places(), lids_of(lowered=6), ball_of(picture))
-    middle = paint[:, 20, 0].astype(int)
-    edge = 20 + 1
-    assert middle[edge - 1 : edge + 2].min() < 90
-    assert middle[2] == 160
+    lay_eye(paint, places(), lids_of(lowered=3), ball_of(picture, lid=paint.copy()))
+    middle, edge, lowered = paint[:, 20, 0].astype(int), 20 - 2, 3 / 8
+    # Lashes hang just below the edge, darkest of all; above it the lid turns away from the light, less and less.
+    assert edge <= middle[: edge + 2].argmin() <= edge + 1
+    above = (np.arange(3, edge - 2) - edge) / 24
+    turned = 160 * (1 - 0.22 * lowered * np.exp(-((above / 0.18) ** 2)))
+    hanging = 1 - 0.8 * lowered * np.exp(-(((above - 0.01 - 0.05 * lowered**2) / 0.05) ** 2))
+    np.testing.assert_allclose(middle[3 : edge - 2], turned * hanging, atol=1.5)
+    # Two pixels below it, the ball has lost what the lid's shadow takes there.
+    assert middle[edge + 2] == pytest.approx(100 * (1 - 0.55 * lowered * np.exp(-2 / (0.12 * 24))), abs=2)
+
+
+def test_a_closing_lid_rolls_out_from_under_the_brow(picture: NDArray[np.uint8]) -> None:
+    paint = np.full((SIZE, SIZE, 3), 160, np.uint8)
+    lay_eye(paint, places(), lids_of(lowered=10, raised=-2), ball_of(picture))
+    red, green, _ = paint[18, 20].tolist()
+    assert red < 0.05 * green
+    assert paint[4, 20].tolist() == [160, 160, 160]
 
 
 def test_other_threads_run_meanwhile() -> None:
@@ -135,7 +199,7 @@ def test_other_threads_run_meanwhile() -> None:
     letters = np.array([0, 0, 2, 0])
     with ThreadPoolExecutor(1) as pool:
         count = pool.submit(count_until_told, letters, most)
-        while not letters[1]:  # until it has begun
+        while not letters[1] and not count.done():  # until it has begun
             pass
         letters[0] = -1
         # Had it held the interpreter's lock, this thread would have come to its turn when all was counted.
@@ -161,3 +225,34 @@ def test_where_nothing_can_be_kept_it_is_compiled_anew() -> None:
     space: dict[str, object] = {}
     exec("def twice(x):\n    return 2 * x", space)
     assert compiled(space["twice"])(21) == 42  # type: ignore[type-var, operator]
+
+
+@pytest.mark.parametrize("kept", ["*.nbi", "*.nbc"])
+def test_a_damaged_file_of_what_was_kept_is_made_anew(kept: str, tmp_path: Path) -> None:
+    """As a power cut leaves them: there, and empty."""
+    code = "from twice import twice; print(twice(21))"
+    (tmp_path / "twice.py").write_text(
+        "from visavis.portrait.loops.compiled import compiled\n\n@compiled\ndef twice(x):\n    return 2 * x\n"
+    )
+
+    def run() -> list[Path]:
+        done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+        assert (done.stdout.strip(), done.stderr) == ("42", "")
+        return sorted((tmp_path / "__pycache__").glob(kept))
+
+    (file,) = run()
+    file.write_bytes(b"")
+    assert run() == [file]
+    assert file.stat().st_size > 0
+
+
+def test_a_full_disk_costs_time_alone(tmp_path: Path) -> None:
+    (tmp_path / "twice.py").write_text(
+        "from visavis.portrait.loops.compiled import compiled\n\n@compiled\ndef twice(x):\n    return 2 * x\n"
+    )
+    code = (
+        "import resource, signal\nfrom twice import twice\nsignal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))\nprint(twice(21), flush=True)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, stdout=subprocess.PIPE, text=True, check=True)
+    assert done.stdout.strip() == "42"

@@ -11,6 +11,7 @@ from visavis.portrait.fields import Grid
 from visavis.portrait.gallery import OpenPortrait
 from visavis.portrait.lipline import LipLine
 from visavis.portrait.mouth import lip_masks, mouth_box
+from visavis.portrait.presets import emotion_preset
 from visavis.portrait.render import MeshRenderer
 from visavis.portrait.rig import make_rig
 from visavis.types import Expression
@@ -77,3 +78,9 @@ def test_teeth_lie_in_the_shadow_that_the_lips_lie_in(madonna: OpenPortrait) -> 
     lit, dark = (after[:, part].sum() / before[:, part].sum() for part in (np.s_[: column - 8], np.s_[column + 8 :]))
     assert lit > 0.75
     assert 0.25 < dark < 0.75 * lit
+
+
+def test_a_grey_picture_stays_grey_with_its_mouth_open(madonna: OpenPortrait) -> None:
+    grey = np.repeat(madonna.image.mean(axis=2, keepdims=True).astype(np.uint8), 3, axis=2)
+    drawn = MeshRenderer(make_rig(grey, madonna.face)).render(emotion_preset("joy")).astype(int)
+    assert np.ptp(drawn, axis=2).max() <= 2

@@ -15,6 +15,7 @@ from PIL import Image as Pillow
 
 from visavis.assets import AssetStore
 from visavis.portrait.gallery import DEFAULT_PORTRAIT, open_portrait
+from visavis.portrait.lids import LID_ROOM, ROUNDNESS
 from visavis.portrait.rig import MOTIONS, Rig
 from visavis.portrait.webrig import FORMAT, VERSION, export_web_rig
 from visavis.types import BLENDSHAPES
@@ -127,3 +128,5 @@ def test_pictures_and_curves_come_as_they_are(
         np.testing.assert_array_equal(arrays[f"eye{index}_curves"][:, 3], eye.below)
         np.testing.assert_allclose(told["gaze"], eye.gaze, rtol=1e-6)
         assert told["box"] == list(eye.box)
+        assert (told["skew"], told["open_aperture"]) == pytest.approx((eye.skew, eye.open_aperture))
+    assert (manifest["lids"]["room"], manifest["lids"]["roundness"]) == (LID_ROOM, ROUNDNESS)

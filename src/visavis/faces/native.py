@@ -10,7 +10,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import IO, Any, Final
 
 __all__ = ["close_with", "without_chatter"]
 
@@ -28,7 +28,7 @@ def without_chatter() -> Iterator[None]:
     chatter (errors; what other threads wrote meanwhile) appear when the block ends; if it ends by an exception,
     everything does.
     """
-    with _lock, tempfile.TemporaryFile() as held:
+    with _lock, _held() as held:
         try:
             sys.stderr.flush()
             terminal = os.dup(2)
@@ -47,6 +47,11 @@ def without_chatter() -> Iterator[None]:
             for line in held:
                 if failed or not _CHATTER.match(line):
                     os.write(2, line)
+
+
+def _held() -> IO[bytes]:
+    """A file that nobody else sees; in memory where the system can, since there may be no folder to write to."""
+    return os.fdopen(os.memfd_create("held"), "w+b") if hasattr(os, "memfd_create") else tempfile.TemporaryFile()
 
 
 def close_with(owner: object, task: Any) -> Callable[[], object]:

@@ -60,7 +60,7 @@ def _arch(skew: float) -> Float32:
 
 
 def _with_room(opening: Float32, room: Float32) -> Float32:
-    """How far a lid opens, in pixels: the skin that it pushes together must find room; without a kink."""
+    """How far a lid opens, in pixels: the skin that it pushes together must find room, above 0; without a kink."""
     return np.asarray(opening / (1 + (opening / room) ** 4) ** 0.25, np.float32)
 
 
@@ -88,26 +88,27 @@ def paint_eye(
     """
     from visavis.portrait.loops.eye import Ball, Lids, lay_eye, skin_places
 
-    first, second = eye.curve_position(np.array([0, 1], np.float32)).tolist()
+    x, y = eye.origin.tolist()
+    per_pixel = (CURVE_SAMPLES - 1) / ((1 + 2 * CURVE_MARGIN) * eye.width)
     moved = Lids(
-        origin=(eye.origin[0] - corner[0], eye.origin[1] - corner[1]),
-        axis=tuple(eye.axis),
-        down=tuple(eye.down),
+        origin=(x - corner[0], y - corner[1]),
+        axis=tuple(eye.axis.tolist()),
+        down=tuple(eye.down.tolist()),
         curves=np.stack([lids[0], eye.upper, eye.above, lids[1], eye.lower, eye.below], axis=1),
-        first=first,
-        per_pixel=second - first,
+        first=CURVE_MARGIN * eye.width * per_pixel,
+        per_pixel=per_pixel,
         width=eye.width,
         edge=eye.edge,
         open_aperture=eye.open_aperture,
         way=CLOSED,
     )
     ball = Ball(
-        corner=(eye.box[0] - corner[0], eye.box[1] - corner[1]),
+        corner=(float(eye.box[0] - corner[0]), float(eye.box[1] - corner[1])),
         white=eye.white,
         iris=eye.iris,
         lid=eye.lid,
-        shift=tuple(shift),
-        shine=tuple(eye.shine),
+        shift=tuple(shift.tolist()),
+        shine=tuple(eye.shine.tolist()),
         light=light,
     )
     paint = moved_paint(lit, skin_places(places, moved), sharpness)

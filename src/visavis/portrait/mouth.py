@@ -28,6 +28,8 @@ Array = NDArray[np.float64]
 _LUMA: Final = np.array([0.299, 0.587, 0.114], np.float32)
 #: The hue of teeth as old varnish shows them, of unit lightness.
 _IVORY: Final = np.array([1.07, 1.0, 0.80], np.float32)
+#: From this hue of the lit skin on, as its largest departure from grey, a painting is one in colours.
+_COLOURED: Final = 0.05
 #: Light of a tooth that nothing shades, for one of the skin where it is lit.
 _TOOTH_LIGHT: Final = 1.25
 #: Skin around a mouth in full light is so light beside the face's highlight. In shadow it is less, and so are the
@@ -286,10 +288,11 @@ def _paint_upper_teeth(
 
 
 def _tooth_colour(palette: Palette) -> Float32:
-    """Ivory in the painting's light: a little lighter than its lit skin, and half of its hue."""
+    """Ivory in the painting's light: a little lighter than its lit skin, and half of its hue; grey in a grey one."""
     grey = float(palette.light @ _LUMA)
     own = palette.light / max(grey, 1.0)
-    return np.asarray(grey * _TOOTH_LIGHT * (0.55 * own + 0.45 * _IVORY), np.float32)
+    coloured = min(float(np.abs(own - 1).max()) / _COLOURED, 1.0)
+    return np.asarray(grey * _TOOTH_LIGHT * (0.55 * own + 0.45 * (1 + coloured * (_IVORY - 1))), np.float32)
 
 
 def _tooth_row(

@@ -42,7 +42,7 @@ __all__ = ["BenchClip", "bench", "decode_clip"]
 
 _WARM_UP: Final = 20
 _SIZE: Final = (640, 480)
-_PACKAGES: Final = ("numpy", "mediapipe", "opencv-contrib-python", "av", "starlette", "uvicorn", "websockets")
+_PACKAGES: Final = ("numpy", "numba", "mediapipe", "opencv-contrib-python", "av", "starlette", "uvicorn", "websockets")
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,7 +60,7 @@ class Ball(NamedTuple):
         corner: x and y where the pictures begin, in pixels of the picture that the places are of.
         white, iris, lid: (h, w, 3), (h, w, 4) and (h, w, 3) uint8.
         shift: x and y of the iris, in pixels.
-        shine: RGB of a white in full light, from 0 to 255.
+        shine: RGB of a white in all the light that comes to the eye, from 0 to 255.
         light: how much of it there is, from -1 (none) over 0 (as painted) to 1.
     """
 
@@ -75,10 +75,10 @@ class Ball(NamedTuple):
 
 @compiled
 def skin_places(places: Float32, lids: Lids) -> Float32:
-    """Where the skin of (h, w, 2) places comes from when the lids have moved.
+    """Where the skin comes from when the lids have moved.
 
-    Between a lid's edge (t = 1) and the far border of its skin (t = 0) the shift falls as `t^2 (3 - 2t)`, as in
-    `eyes.stretched`.
+    `places` are (h, w, 2) float32, x and y, where it came from were they still. Between a lid's edge (t = 1) and the
+    far border of its skin (t = 0) the shift falls as `t^2 (3 - 2t)`, as in `eyes.stretched`.
     """
     skin = np.empty_like(places)
     for row in range(places.shape[0]):
@@ -101,8 +101,9 @@ def skin_places(places: Float32, lids: Lids) -> Float32:
 
 @compiled
 def lay_eye(paint: Image, places: Float32, lids: Lids, ball: Ball) -> None:
-    """Lay an eye into the (h, w, 3) uint8 paint of the skin around it, whose (h, w, 2) places are given."""
-    colour, white, iris = np.empty(3, np.float32), np.empty(3, np.float32), np.empty(4, np.float32)
+    """Lay an eye into the (h, w, 3) uint8 paint of the skin around it; `places` as `skin_places` takes them."""
+    colour, lid, white = np.empty(3, np.float32), np.empty(3, np.float32), np.empty(3, np.float32)
+    iris = np.empty(4, np.float32)
     for row in range(places.shape[0]):
         for column in range(places.shape[1]):
             x, y = places[row, column, 0], places[row, column, 1]
@@ -120,9 +121,9 @@ def lay_eye(paint: Image, places: Float32, lids: Lids, ball: Ball) -> None:
                 share = _rolled(v, top, above, rest_top, way) if v < top + 0.06 * lids.width else 0.0
                 if share > 0:
                     left = rest_top + way - top
-                    sample(ball.lid, in_x + left * lids.down[0], in_y + left * lids.down[1], white)
+                    sample(ball.lid, in_x + left * lids.down[0], in_y + left * lids.down[1], lid)
                     for channel in range(3):
-                        colour[channel] += share * (white[channel] - colour[channel])
+                        colour[channel] += share * (lid[channel] - colour[channel])
                 dark = _darkened(u, (v - top) / lids.width, lowered, lids.width)
                 for channel in range(3):
                     colour[channel] *= dark
@@ -186,8 +187,11 @@ def _darkened(u: float, past_edge: float, lowered: float, width: float) -> float
 
 
 @compiled
-def sample(picture: Image, x: float, y: float, colour: Float32) -> None:
-    """The colour of a (h, w, 3) uint8 picture at a place, bilinearly; beyond its border the border goes on."""
+def sample(picture: Image, x: float, y: float, out: Float32) -> None:
+    """Look up the colour of a (h, w, 3) uint8 picture at a place, bilinearly, and write it to (3,) float32.
+
+    Beyond its border the border goes on.
+    """
     height, width, _ = picture.shape
     x, y = min(max(x, 0.0), width - 1.0), min(max(y, 0.0), height - 1.0)
     column, row = int(x), int(y)
@@ -196,16 +200,16 @@ def sample(picture: Image, x: float, y: float, colour: Float32) -> None:
     for channel in range(3):
         upper = picture[row, column, channel] * (1 - fx) + picture[row, right, channel] * fx
         lower = picture[below, column, channel] * (1 - fx) + picture[below, right, channel] * fx
-        colour[channel] = upper * (1 - fy) + lower * fy
+        out[channel] = upper * (1 - fy) + lower * fy
 
 
 @compiled
-def sample_cubic(picture: Image, x: float, y: float, colour: Float32) -> None:
-    """The same of a (h, w, 4) picture, with four taps along each axis, which keep what is fine; beyond is nothing."""
+def sample_cubic(picture: Image, x: float, y: float, out: Float32) -> None:
+    """The same of (h, w, 4) to (4,), with four taps along each axis, which keep what is fine; beyond is nothing."""
     height, width, _ = picture.shape
     column, row = floor(x), floor(y)
     across, down = _taps(x - column), _taps(y - row)
-    colour[:] = 0
+    out[:] = 0
     for i in range(4):
         if not 0 <= row + i - 1 < height:
             continue
@@ -213,9 +217,9 @@ def sample_cubic(picture: Image, x: float, y: float, colour: Float32) -> None:
             if 0 <= column + j - 1 < width:
                 weight = down[i] * across[j]
                 for channel in range(4):
-                    colour[channel] += weight * picture[row + i - 1, column + j - 1, channel]
+                    out[channel] += weight * picture[row + i - 1, column + j - 1, channel]
     for channel in range(4):
-        colour[channel] = min(max(colour[channel], 0), 255)
+        out[channel] = min(max(out[channel], 0), 255)
 
 
 @compiled

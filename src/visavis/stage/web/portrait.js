@@ -290,16 +290,16 @@ function poseEye(eye, lids, weights, gaze) {
   // A blink takes the way that is left, so that a smiling eye and an open one both close just so. Closing is a share of
   // this eye's own aperture; opening is measured by that of an eye at rest.
   const unblinked = 1 - blink;
-  const ends = [eye.closed, 1 - eye.closed];
-  const closing = [squint, raised].map((share, lid) => Math.max(share, 0) * unblinked + blink * ends[lid]);
+  const shut = [eye.closed, 1 - eye.closed];
+  const closing = [squint, raised].map((share, lid) => Math.max(share, 0) * unblinked + blink * shut[lid]);
   const opening = [squint, raised].map((share) => Math.max(-share, 0) * eye.open_aperture);
   let most = Math.max(Math.abs(shift[0]), Math.abs(shift[1]));
   let lift = 0;
   for (let i = 0; i < eye.samples.length; i += 4) {
     const [upper, lower, above, below] = eye.samples.subarray(i, i + 4);
-    const opened = opening.map((most, lid) => {
+    const opened = opening.map((widest, lid) => {
       const skin = lid === 0 ? upper - above : below - lower;
-      return unblinked * withRoom(most * eye.arch[i / 4], lids.room * skin);
+      return unblinked * withRoom(widest * eye.arch[i / 4], lids.room * skin);
     });
     const [down, up] = closing.map((share, lid) => share * (lower - upper) - opened[lid]);
     most = Math.max(most, Math.abs(down), Math.abs(up));

@@ -297,7 +297,7 @@ uniform vec2 closing;      // of the upper and of the lower lid, for each pixel 
 uniform vec2 opening;      // of both in pixels, at the top of the arch
 uniform float unblinked;   // what a blink leaves of it
 uniform vec2 shift;        // of the iris
-uniform vec3 shine;        // a white in full light
+uniform vec3 shine;        // a white in all the light that comes to this eye
 uniform float light;       // that comes to the eyeball: -1 none, 0 as painted, 1 all
 uniform float share;       // of what is drawn here, over the face as it is
 uniform float level;
@@ -353,8 +353,8 @@ void main() {
   float part = along - float(before);
   vec4 one = texelFetch(curves, ivec2(before, 0), 0), two = texelFetch(curves, ivec2(before + 1, 0), 0);
   vec4 rest = mix(one, two, part);
-  vec2 ends = vec2(before, before + 1) / float(last) * (1.0 + 2.0 * margin) - margin;
-  vec2 lids = mix(lidsOf(one, ends.x), lidsOf(two, ends.y), part);
+  vec2 samples = vec2(before, before + 1) / float(last) * (1.0 + 2.0 * margin) - margin;
+  vec2 lids = mix(lidsOf(one, samples.x), lidsOf(two, samples.y), part);
 
   float from = v < (lids.x + lids.y) / 2.0 ? stretched(v, lids.x, rest.x, rest.z) : stretched(v, lids.y, rest.y, rest.w);
   vec3 skin = paintAt(place + (from - v) * down);
