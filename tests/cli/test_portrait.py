@@ -76,11 +76,15 @@ def test_a_blend_is_written_as_jpeg_at_a_size(tmp_path: Path, head: Path) -> Non
         assert picture.height == 500
 
 
-def test_a_head_turns_in_a_picture(tmp_path: Path, head: Path) -> None:
-    for turn, expected in (("0", False), ("6,-2", True)):
+def test_a_head_turns_in_a_picture_as_far_as_its_paint_bears(
+    tmp_path: Path, head: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for turn, moved, told in (("0", False, ""), ("2,-1", True, ""), ("45", True, "more would tear the paint")):
         out = tmp_path / "turned.png"
         assert main(["portrait", "render", str(head), "--turn", turn, "--out", str(out)]) == 0
-        assert (read_image(out) != read_image(head)).any() == expected
+        assert (read_image(out) != read_image(head)).any() == moved
+        said = capsys.readouterr().err
+        assert told in said if told else not said
 
 
 def test_a_life_becomes_a_film_that_its_seed_decides(tmp_path: Path, head: Path) -> None:

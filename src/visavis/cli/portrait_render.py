@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from visavis.cli.console import progress, results_console
+from visavis.cli.console import errors_console, progress, results_console
 from visavis.cli.outputs import keep_apart
 from visavis.errors import ConfigError, NoFaceError, RigError
 
@@ -124,6 +124,7 @@ def render(
         _model(name, out, expression if given else None, size=size, face=face)
         return
     portrait = open_portrait(name, assets=assets, face=face)
+    _tell_turn(expression.sway, portrait.rig.largest_sway)
     draw = _Drawing(factory(portrait.rig), portrait.rig, _alpha(name, assets, out), size)
     if not moving:
         image = draw(expression)
@@ -232,6 +233,17 @@ def _number(text: str, whole: str) -> float:
         return float(text)
     except ValueError:
         raise ConfigError(f"{whole!r}: {text.strip()!r} is no number; expected one from 0 to 1") from None
+
+
+def _tell_turn(asked: Float32, largest: Float32) -> None:
+    """Say so where the paint does not bear all of the turn that was asked for."""
+    from visavis.portrait.turn import bounded_sway
+
+    turned = bounded_sway(asked, largest)
+    if turned.tolist() != asked.tolist():
+        degrees = ",".join(f"{angle:.1f}" for angle in turned)
+        text = f"turned by {degrees} degrees of yaw, pitch and roll: more would tear the paint"
+        errors_console().print(text, style="yellow", soft_wrap=True, markup=False, highlight=False)
 
 
 def _check_wishes(
