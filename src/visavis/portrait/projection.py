@@ -9,7 +9,16 @@ from numpy.typing import NDArray
 
 from visavis.portrait.basis import Basis
 from visavis.portrait.fields import smooth_step
-from visavis.portrait.topology import BROWS, EYES, FACE_OVAL, LIP_LOWER, LIP_UPPER, MESH_POINTS
+from visavis.portrait.topology import (
+    BROWS,
+    EYES,
+    FACE_OVAL,
+    LIP_LOWER,
+    LIP_OUTER_LOWER,
+    LIP_OUTER_UPPER,
+    LIP_UPPER,
+    MESH_POINTS,
+)
 from visavis.types import BLENDSHAPES
 
 __all__ = ["JAW_SHAPES", "painted_motions"]
@@ -21,6 +30,8 @@ JAW_SHAPES: Final = tuple(index for index, name in enumerate(BLENDSHAPES) if nam
 _LID_SHAPES: Final = tuple(
     index for index, name in enumerate(BLENDSHAPES) if name.startswith(("eyeBlink", "eyeWide", "eyeLook"))
 )
+#: The corners of the rings between the outer and the inner contour of the lips, and of the inner one.
+_CORNERS: Final = (76, 62, 78, 306, 292, 308)
 #: Over which distance the outline of the face takes the mean of the motions around, in face widths.
 _CALM: Final = 0.12
 
@@ -36,7 +47,7 @@ def painted_motions(basis: Basis, rotation: Array, scale: float, upright: Array)
     """
     deltas = basis.deltas.astype(np.float64) @ rotation.T * scale
     # Skin that is turned away is hardly seen to move: its paint is the outline of the face. The jaw moves as a whole.
-    facing = basis.normals.astype(np.float64) @ rotation[2]
+    facing = _facing(basis, rotation)
     seen = np.tile(0.3 + 0.7 * smooth_step(facing / 0.45), (len(BLENDSHAPES), 1))
     seen[list(JAW_SHAPES)] = 1
     moved = _calmed(deltas[:, :, :2] * seen[:, :, None], upright[:, :2], facing, scale * basis.width)
@@ -51,6 +62,18 @@ def painted_motions(basis: Basis, rotation: Array, scale: float, upright: Array)
             moved[:, list(lid[1:-1])] = (1 - share) * moved[:, [outer]] + share * moved[:, [inner]]
     moved[:, :, 1] *= -1
     return moved
+
+
+def _facing(basis: Basis, rotation: Array) -> Array:
+    """How far each point of the mesh is turned to the viewer, (478,): 1 is straight at him, 0 and less is away.
+
+    The wet of a lip is turned down and inwards in any mouth; it counts as its outline beside it, and moves with it.
+    """
+    facing = basis.normals.astype(np.float64) @ rotation[2]
+    x = basis.neutral[:, 0]
+    for lip, outline in (((*LIP_UPPER, *_CORNERS), LIP_OUTER_UPPER), (LIP_LOWER, LIP_OUTER_LOWER)):
+        facing[list(lip)] = np.interp(x[list(lip)], x[list(outline)], facing[list(outline)])
+    return np.asarray(facing)
 
 
 def _calmed(moved: Array, places: Array, facing: Array, face_width: float) -> Array:
