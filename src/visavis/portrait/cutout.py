@@ -49,7 +49,7 @@ class Cutout:
 def _plain(mouth: Mouth, alpha: NDArray[np.uint8]) -> Mouth:
     """The mouth with nothing in it but how opaque its line is, and no shadow on that."""
     column, row = np.clip(np.rint(mouth.line.points).astype(int), 0, np.array(alpha.shape[::-1]) - 1).T
-    lit = np.array([1, 0], np.uint8)
+    lit = np.array([1, 0, 1], np.uint8)
     return replace(
         mouth,
         cavity=np.full_like(mouth.cavity, int(np.median(alpha[row, column]))),

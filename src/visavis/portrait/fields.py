@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -135,7 +136,7 @@ def side_of(line: Array, points: Array) -> Array:
     return np.asarray(0.5 + angle / (2 * np.pi))
 
 
-def smooth_step(t: Array) -> Array:
+def smooth_step(t: NDArray[Any]) -> Array:
     """`t^2 (3 - 2t)` of a number held to [0, 1]: from 0 to 1, flat at both ends."""
     t = np.clip(t, 0, 1)
     return np.asarray(t * t * (3 - 2 * t))

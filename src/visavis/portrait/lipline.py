@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from visavis.portrait.topology import LIP_INNER_LOWER, LIP_INNER_UPPER
 from visavis.types import Float32, Image
 
-__all__ = ["PARTED", "LipLine", "find_lip_line"]
+__all__ = ["PARTED", "LipLine", "cheapest_path", "find_lip_line"]
 
 Array = NDArray[np.float64]
 
@@ -115,7 +115,7 @@ def find_lip_line(image: Image, points: Array) -> tuple[LipLine, float]:
     cost = dark / contrast + 0.35 * (offsets / reach) ** 2
     taper = np.abs(np.linspace(-1, 1, _SAMPLES)) ** 6
     cost = cost + taper[:, None] * 4 * (offsets / reach) ** 2
-    chosen = _smooth_path(cost)
+    chosen = cheapest_path(cost)
     shift = np.convolve(np.pad(offsets[chosen], 2, mode="edge"), np.full(5, 0.2), mode="valid")
     return LipLine((middle + shift[:, None] * down).astype(np.float32)), max(gap, 0.0)
 
@@ -128,7 +128,7 @@ def _resample(line: Array) -> Array:
     return np.stack([np.interp(wanted, along, line[:, i]) for i in range(2)], axis=1)
 
 
-def _smooth_path(cost: Array) -> NDArray[np.intp]:
+def cheapest_path(cost: Array) -> NDArray[np.intp]:
     """The cheapest path through the columns of (N, M) costs, moving by at most two places from row to row."""
     count, places = cost.shape
     total = np.zeros_like(cost)

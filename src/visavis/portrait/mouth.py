@@ -15,12 +15,13 @@ from visavis.portrait.fields import Grid
 from visavis.portrait.hull import inside_hull
 from visavis.portrait.lipline import LipLine
 from visavis.portrait.paint import paint_in_frame
+from visavis.portrait.parting import Parting
 from visavis.portrait.topology import LIP_INNER_LOWER, LIP_INNER_UPPER, LIP_OUTER_LOWER
 from visavis.types import BLENDSHAPE_INDEX, Float32, Image
 
 __all__ = [
-    "Mouth", "Palette", "cavity_shade", "light_along", "lip_masks", "mouth_box", "paint_inside", "read_palette",
-    "tooth_scale",
+    "Mouth", "Palette", "cavity_shade", "light_along", "lip_masks", "lips_opening", "mouth_box", "paint_inside",
+    "read_palette", "tooth_scale",
 ]  # fmt: skip
 
 Array = NDArray[np.float64]
@@ -67,6 +68,10 @@ _PUCKER_SHADE: Final = 0.74
 #: How much of a lip's soft edge lies beyond the line between the lips. More would show the other lip's paint beyond the
 #: painted line as a second outline; less would let the cavity shine through a closed mouth.
 _BEYOND: Final = 0.7
+#: And how much of it beyond the edge of a lip that is painted apart from the other.
+_EDGE: Final = 0.1
+#: Lips that are so much farther apart than they are painted show nothing that is painted between them.
+_OPENED_MM: Final = 1.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,8 +91,9 @@ class Mouth:
         grid: the part of the rig's grid around the mouth.
         line: the cut between the lips.
         upper, lower: (K, rows, columns, 2) float32, displacements of the two layers of paint.
-        upper_mask, lower_mask: (h, w, 2) uint8, how much of the paint belongs to each layer, and how much of the light
-            behind it that lip takes away.
+        upper_mask, lower_mask: (h, w, 3) uint8, how much of the paint belongs to each layer, how much of the light
+            behind it that lip takes away, and how much of the paint belongs to it once the mouth has opened.
+        opening: (K,) float32, how far each motion opens a mouth that is painted open: wholly at 1. 0 for other mouths.
         cavity: (h, w, 3) uint8 RGB, the depth of the mouth with tongue and lower teeth, which move with the jaw.
         upper_teeth: (h, w, 4) uint8 RGBA, the upper teeth with their gum, which stay with the skull.
         shade: (K,) float32, how much of the light each motion keeps from the cavity.
@@ -101,6 +107,7 @@ class Mouth:
     lower: Float32
     upper_mask: NDArray[np.uint8]
     lower_mask: NDArray[np.uint8]
+    opening: Float32
     cavity: Image
     upper_teeth: NDArray[np.uint8]
     shade: Float32
@@ -119,9 +126,9 @@ def mouth_box(points: Array, face_width: float) -> tuple[float, float, float, fl
 
 
 def lip_masks(
-    line: LipLine, grid: Grid, *, mm: float, softness: float = 1.0
+    line: LipLine, grid: Grid, *, mm: float, softness: float = 1.0, parting: Parting | None = None
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Coverage and shadow of the upper and of the lower layer over `grid.box`, (h, w, 2) uint8 each.
+    """Coverage, shadow and coverage when opened of the upper and of the lower layer, (h, w, 3) uint8 over `grid.box`.
 
     They overlap by about the thickness of the painted line, so that a closed mouth shows no gap and a parted one keeps
     the line's dark on both lips. Beyond the corners, where both layers move alike, the line is drawn out straight. What
@@ -132,6 +139,7 @@ def lip_masks(
         grid: where.
         mm: pixels of a millimetre.
         softness: how much wider edges are than in a crisp painting (`paint.edge_softness`).
+        parting: of lips that are painted apart. What is painted between them belongs to neither when they open.
     """
     pixels = grid.pixels()
     along, depth = line.along(pixels), line.depth(pixels)
@@ -139,12 +147,19 @@ def lip_masks(
     # Beyond the corners nothing lies between the layers: there they cover each other's edge, or a hairline would show.
     outside = np.clip(np.maximum(-along, along - line.width) / (2 * soft), 0, 1)
     reach = max(0.004 * line.width, 0.4) + (_BEYOND + (1.1 - _BEYOND) * outside) * soft
+    edges, apart = (depth, -depth), np.zeros(depth.shape)
+    if parting is not None:
+        edges, apart = (parting.upper.depth(pixels), -parting.lower.depth(pixels)), parting.open_at(pixels)
     upper, lower = (
         np.stack(
-            [np.clip((reach - away) / soft, 0, 1), darkest * np.exp(-np.maximum(away, 0) / (length * mm))],
+            [
+                np.clip((reach - away) / soft, 0, 1),
+                darkest * np.exp(-np.maximum(away, 0) / (length * mm)),
+                np.clip((reach - away + apart * np.minimum(_EDGE * soft - beyond - reach + away, 0)) / soft, 0, 1),
+            ],
             axis=2,
         )
-        for away, darkest, length in ((depth, *_UPPER_SHADOW), (-depth, *_LOWER_SHADOW))
+        for away, beyond, darkest, length in ((depth, edges[0], *_UPPER_SHADOW), (-depth, edges[1], *_LOWER_SHADOW))
     )
     return (upper * 255).astype(np.uint8), (lower * 255).astype(np.uint8)
 
@@ -159,6 +174,20 @@ def cavity_shade(motions: int) -> Float32:
     shade = np.zeros(motions, np.float32)
     shade[BLENDSHAPE_INDEX["mouthPucker"]] = _PUCKER_SHADE
     return shade
+
+
+def lips_opening(line: LipLine, grid: Grid, upper: Array, lower: Array, *, mm: float) -> Float32:
+    """How far each motion opens painted lips, (K,): at 1 in sum nothing is left of what is painted between them.
+
+    Args:
+        line: between the lips.
+        grid: of the fields.
+        upper, lower: (K, rows, columns, 2), displacements of the two layers of paint.
+        mm: pixels of a millimetre.
+    """
+    x, y = (line.points[len(line.points) // 2] - (grid.x0, grid.y0)) / grid.step
+    apart = (lower - upper)[:, round(float(y)), round(float(x))] @ line.down
+    return np.asarray(apart / (_OPENED_MM * mm), np.float32)
 
 
 def read_palette(image: Image, points: Array) -> Palette:

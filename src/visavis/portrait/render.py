@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.portrait.breath import around
-from visavis.portrait.fields import Grid
+from visavis.portrait.fields import Grid, smooth_step
 from visavis.portrait.helper import Helper, Task
 from visavis.portrait.inverse import invert
 from visavis.portrait.lids import lid_positions, light_of, paint_eye
@@ -134,9 +134,9 @@ class MeshRenderer:
 
     @cached_property
     def _lip_masks(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """Of the lower lip and the upper: four channels are sampled faster than the two of them that say something."""
+        """Of the lower lip and the upper: four channels are sampled faster than the three that say something."""
         lower, upper = self.rig.mouth.lower_mask, self.rig.mouth.upper_mask
-        return np.concatenate([lower, lower], axis=2), np.concatenate([upper, upper], axis=2)
+        return np.concatenate([lower, lower[:, :, :1]], axis=2), np.concatenate([upper, upper[:, :, :1]], axis=2)
 
     def _begin(
         self, picture: Image, pixels: Pixels, sources: Float32, grid: Grid, bands: Iterable[Box]
@@ -225,6 +225,7 @@ class MeshRenderer:
         if shade:
             cavity = cv2.convertScaleAbs(cavity, alpha=1 - shade)
         paint = over(cavity, cv2.merge(teeth), alpha)
+        opened = float(smooth_step(mouth.opening @ weights))
         lips = []
         reach, within = with_neighbours(displacement, self.rig.grid, grid)
         motion = displacement[reach].copy()
@@ -233,9 +234,11 @@ class MeshRenderer:
             back = invert(motion, grid.step)[within]
             sources = node_sources(back, grid, corner)
             places = pixel_sources(sources, grid, grid.box)
-            alpha, shadow, *_ = cv2.split(
+            alpha, shadow, alpha_opened, _ = cv2.split(
                 cv2.remap(mask, cv2.subtract(places, origin), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
             )
+            if opened:
+                alpha = cv2.addWeighted(alpha_opened, opened, alpha, 1 - opened, 0)
             part = part_of(alpha > 0)
             if part is not None:  # each lip covers about half of the box
                 squeeze = pixel_sources(source_distances(sources, grid.step), grid, grid.box)

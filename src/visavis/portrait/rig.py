@@ -29,12 +29,14 @@ from visavis.portrait.mouth import (
     cavity_shade,
     light_along,
     lip_masks,
+    lips_opening,
     mouth_box,
     paint_inside,
     read_palette,
     tooth_scale,
 )
 from visavis.portrait.paint import edge_softness, face_sharpness
+from visavis.portrait.parting import find_parting
 from visavis.portrait.pose import head_angles, similarity
 from visavis.portrait.projection import JAW_SHAPES, painted_motions
 from visavis.portrait.topology import (
@@ -200,7 +202,9 @@ def make_rig(painting: Image, face: Face, *, basis: Basis | None = None) -> Rig:
     mouth_grid = grid.crop(mouth_rows, mouth_columns)
     upper, lower = _lip_fields(points, moved, mouth_grid, line, fields[:, mouth_rows, mouth_columns], face_width)
     mm, softness = tooth_scale(line, face_width), edge_softness(painting, points[:MESH_POINTS])
-    upper_mask, lower_mask = lip_masks(line, mouth_grid, mm=mm, softness=softness)
+    parting = find_parting(painting, line, gap)
+    upper_mask, lower_mask = lip_masks(line, mouth_grid, mm=mm, softness=softness, parting=parting)
+    opening = lips_opening(line, mouth_grid, upper, lower, mm=mm)
     palette = read_palette(painting, points)
     lit = light_along(painting, line, palette)
     cavity, upper_teeth = paint_inside(
@@ -213,6 +217,7 @@ def make_rig(painting: Image, face: Face, *, basis: Basis | None = None) -> Rig:
         lower=lower.astype(np.float32),
         upper_mask=upper_mask,
         lower_mask=lower_mask,
+        opening=opening if parting is not None else np.zeros_like(opening),
         cavity=cavity,
         upper_teeth=upper_teeth,
         shade=cavity_shade(len(MOTIONS)),

@@ -28,7 +28,7 @@ __all__ = ["FORMAT", "VERSION", "export_web_rig"]
 
 #: What `manifest.json` calls itself, and which form of it this is.
 FORMAT: Final = "visavis-rig"
-VERSION: Final = 7
+VERSION: Final = 8
 
 #: Displacements need not be finer than this, in face widths: far below what can be seen, and small files.
 _FINEST: Final = 1e-5
@@ -56,7 +56,9 @@ def export_web_rig(rig: Rig, *, title: str = "") -> dict[str, bytes]:
     arrays.add("body", _quantised(rig.body.field[None], np.array([1 / body_scale], np.float32)))
     lips = np.stack([rig.mouth.lower, rig.mouth.upper], axis=1)
     arrays.add("lips", _quantised(lips, steps))
-    arrays.add("lip_masks", np.concatenate([rig.mouth.lower_mask, rig.mouth.upper_mask], axis=2))
+    masks = np.concatenate([rig.mouth.lower_mask, rig.mouth.upper_mask], axis=2)
+    arrays.add("lip_masks", masks[:, :, [0, 1, 3, 4]])
+    arrays.add("open_lips", masks[:, :, [2, 5]])
     arrays.add("cavity", rig.mouth.cavity)
     arrays.add("upper_teeth", rig.mouth.upper_teeth)
     for index, eye in enumerate(rig.eyes):
@@ -90,6 +92,7 @@ def export_web_rig(rig: Rig, *, title: str = "") -> dict[str, bytes]:
             "skull": _numbers(rig.mouth.skull),
             "jaw": _numbers(rig.mouth.jaw),
             "shade": _numbers(rig.mouth.shade),
+            "opening": _numbers(rig.mouth.opening),
         },
         "eyes": [_eye(eye, rig) for eye in rig.eyes],
         "lids": {

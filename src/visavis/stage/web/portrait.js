@@ -139,6 +139,7 @@ class Moving {
     this.cavity = picture("rgb8", arrays.cavity);
     this.upperTeeth = picture("rgba8", arrays.upper_teeth);
     this.masks = picture("rgba8", arrays.lip_masks);
+    this.openLips = picture("rg8", arrays.open_lips);
     this.eyes = manifest.eyes.map((eye, index) => {
       const curves = arrays[`eye${index}_curves`];
       return {
@@ -165,7 +166,8 @@ class Moving {
 
   free() {
     const { packed, ...programs } = this.programs;
-    free(this.face, this.body, this.lips, this.cavity, this.upperTeeth, this.masks, this.creases, this.gain, this.lit);
+    free(this.face, this.body, this.lips, this.cavity, this.upperTeeth, this.masks, this.openLips);
+    free(this.creases, this.gain, this.lit);
     free(...this.eyes.flatMap(({ curves, white, iris, lid }) => [curves, white, iris, lid]), ...Object.values(programs));
   }
 
@@ -202,8 +204,11 @@ class Moving {
       this.folds.strengths[fold] = shown ? strength * scales[fold] : 0;
     });
     this.breathing.strengths[0] = breath * manifest.body.scale;
-    const shade = Math.min(Math.max(dot(manifest.mouth.shade, all), 0), 1);
-    return { skull, jaw, shade, creased, breath, eyes: this.eyes.map((eye) => poseEye(eye, manifest.lids, all, gaze)) };
+    const [shade, apart] = [manifest.mouth.shade, manifest.mouth.opening]
+      .map((share) => Math.min(Math.max(dot(share, all), 0), 1));
+    const opened = apart * apart * (3 - 2 * apart);
+    const eyes = this.eyes.map((eye) => poseEye(eye, manifest.lids, all, gaze));
+    return { skull, jaw, shade, opened, creased, breath, eyes };
   }
 
   /** The passes into textures. */
@@ -261,9 +266,11 @@ class Moving {
       });
     });
     this.#within(this.lips.box, screen);
-    const { cavity, upperTeeth, masks } = this;
-    const { skull, jaw, shade } = pose;
-    programs.mouth.run({ ...common, ...this.lips.uniforms, cavity, upperTeeth, masks, skull, jaw, shade });
+    const { cavity, upperTeeth, masks, openLips } = this;
+    const { skull, jaw, shade, opened } = pose;
+    programs.mouth.run({
+      ...common, ...this.lips.uniforms, cavity, upperTeeth, masks, openLips, skull, jaw, shade, opened,
+    });
     gl.disable(gl.SCISSOR_TEST);
   }
 

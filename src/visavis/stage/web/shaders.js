@@ -393,9 +393,11 @@ export const mouth = (packed) => `${warp(packed)}
 uniform sampler2D cavity;
 uniform sampler2D upperTeeth;
 uniform sampler2D masks;  // coverage and shadow of the lower lip, then of the upper
+uniform sampler2D openLips;  // coverage of the lower lip and of the upper once painted lips have opened
 uniform vec2 skull;
 uniform vec2 jaw;
 uniform float shade;      // how much of the light does not come into the cavity
+uniform float opened;     // how much of that there is
 uniform float level;
 void main() {
   vec2 place = here();
@@ -404,6 +406,10 @@ void main() {
   vec2 fromLower = sourceOf(place, 0), fromUpper = sourceOf(place, 1);
   float softLower = softnessOf(fromLower), softUpper = softnessOf(fromUpper);
   vec2 lower = softAt(masks, fromLower, first, level).rg, upper = softAt(masks, fromUpper, first, level).ba;
+  if (opened > 0.0) {
+    lower.x = mix(lower.x, softAt(openLips, fromLower, first, level).r, opened);
+    upper.x = mix(upper.x, softAt(openLips, fromUpper, first, level).g, opened);
+  }
   // Both lips' shadows fall on what lies inside alone, so a closing mouth does not darken.
   picture *= (1.0 - lower.y) * (1.0 - upper.y);
   if (lower.x > 0.0) picture = mix(picture, paintAt(fromLower, softLower), lower.x);
