@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from visavis.portrait.eyes import stretched
 from visavis.portrait.loops.compiled import compiled
 from visavis.portrait.loops.eye import Ball, Lids, lay_eye, sample, sample_cubic, skin_places
-from visavis.portrait.loops.inverse import sources_of
+from visavis.portrait.loops.inverse import sources_of, unfolded
 from visavis.types import Float32
 
 SIZE = 40
@@ -58,6 +58,45 @@ def test_sources_are_where_the_paint_came_from() -> None:
     moved = cv2.remap(field, source, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     assert np.abs(moved + back).max() < 0.05
     assert np.abs(back).max() > 2
+
+
+def least_area(field: NDArray[np.float32]) -> float:
+    """Of all cells' corners, how much the one keeps that is pressed together most."""
+    across, down = np.diff(field, axis=1)[:-1], np.diff(field, axis=0)[:, :-1]
+    return float(((1 + across[..., 0]) * (1 + down[..., 1]) - across[..., 1] * down[..., 0]).min())
+
+
+def lip(height: float) -> NDArray[np.float32]:
+    """A field that lifts a mound of nodes, and folds the more the higher it is."""
+    row, column = np.mgrid[:50, :60].astype(np.float32)
+    field = np.zeros((50, 60, 2), np.float32)
+    field[..., 1] = -height * np.exp(-((column - 30) ** 2) / 90 - (row - 25) ** 2 / 18)
+    return field
+
+
+def test_paint_that_would_fold_is_spread_until_it_does_not() -> None:
+    field = lip(9.0)
+    assert least_area(field) < -0.8
+    calm = unfolded(field)
+    assert least_area(calm) > 0.1
+    far = np.hypot(*np.mgrid[-25:25, -30:30]) > 20
+    np.testing.assert_array_equal(calm[far], field[far])
+    assert calm[..., 1].min() < 0.5 * field[..., 1].min()  # it still goes up
+
+
+def test_paint_that_does_not_fold_moves_as_it_is_asked_to() -> None:
+    field = lip(2.0)
+    assert least_area(field) > 0.35
+    np.testing.assert_array_equal(unfolded(field), field)
+
+
+def test_the_border_stays_as_it_is_even_in_a_fold() -> None:
+    field = np.random.default_rng(0).normal(0, 3, (20, 24, 2)).astype(np.float32)
+    calm = unfolded(field)
+    inside = np.zeros((20, 24), bool)
+    inside[2:-2, 2:-2] = True
+    np.testing.assert_array_equal(calm[~inside], field[~inside])
+    assert (calm[inside] != field[inside]).any()
 
 
 def test_sources_of_a_fold_are_those_of_newton_with_bounded_steps() -> None:

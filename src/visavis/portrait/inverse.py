@@ -10,7 +10,24 @@ import numpy as np
 
 from visavis.types import Float32
 
-__all__ = ["invert"]
+__all__ = ["invert", "unfold"]
+
+
+def unfold(displacement: Float32, step: int) -> Float32:
+    """The displacement, smoothed where it would press paint together too far, or fold it over itself.
+
+    A lip that rolls in folds its paint, and which side of a fold is seen would change from node to node, in jags.
+
+    Args:
+        displacement: (rows, columns, 2) float32 in pixels.
+        step: pixels between two nodes.
+
+    Returns:
+        float32 of the same shape. The border stays as it is.
+    """
+    from visavis.portrait.loops.inverse import unfolded
+
+    return unfolded(displacement * np.float32(1 / step)) * np.float32(step)
 
 
 def invert(displacement: Float32, step: int) -> Float32:

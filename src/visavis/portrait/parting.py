@@ -122,7 +122,7 @@ def _first(found: NDArray[np.bool_], start: NDArray[np.intp], step: int) -> NDAr
     place = np.arange(found.shape[1])
     beyond = found & ((place - start[:, None]) * step > 0)
     far = np.where(beyond, np.abs(place - start[:, None]), found.shape[1]).min(axis=1)
-    return np.clip(start + step * far, 0, found.shape[1] - 1)
+    return np.asarray(np.clip(start + step * far, 0, found.shape[1] - 1))
 
 
 def _calm(path: Array) -> Array:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from visavis.portrait.breath import around
 from visavis.portrait.fields import Grid, smooth_step
 from visavis.portrait.helper import Helper, Task
-from visavis.portrait.inverse import invert
+from visavis.portrait.inverse import invert, unfold
 from visavis.portrait.lids import lid_positions, light_of, paint_eye
 from visavis.portrait.paint import Pixels, moved_paint, over, prepared, squeezed_paint
 from visavis.portrait.rig import Rig, motion_weights
@@ -230,7 +230,7 @@ class MeshRenderer:
         reach, within = with_neighbours(displacement, self.rig.grid, grid)
         motion = displacement[reach].copy()
         for fields, mask in zip((mouth.lower, mouth.upper), self._lip_masks, strict=True):
-            motion[within] = _combined(fields, weights)
+            motion[within] = unfold(_combined(fields, weights), grid.step)
             back = invert(motion, grid.step)[within]
             sources = node_sources(back, grid, corner)
             places = pixel_sources(sources, grid, grid.box)

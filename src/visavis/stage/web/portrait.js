@@ -9,6 +9,7 @@ import { Program, Texture } from "./gpu.js";
 import { decodePainting, fetchRig, unpackArrays } from "./rigfile.js";
 import * as shaders from "./shaders.js";
 
+const UNFOLDING_ROUNDS = 16; // as many as portrait/loops/inverse.py has, and an even number
 const LEAST_WEIGHT = 1e-3; // weights below this move nothing that can be seen
 const LEAST_CREASE = 0.01;
 const LEAST_SHIFT = 0.01; // pixels by which a lid or an iris must move to be drawn anew
@@ -97,11 +98,19 @@ class Mesh {
     ];
   }
 
-  /** Add up the fields and find where each node's paint comes from. */
+  /** Add up the fields and find where each node's paint comes from; in a part, lips, paint does not fold. */
   solve({ motions, strengths, count }, reach) {
     const { programs, nodes, stack, fields, grid, whole, targets: [one, two] } = this;
     one.bind();
     programs.sum.run({ fields, nodes, stack, motions, strengths, count, reach });
+    if (whole) {
+      for (let round = 0; round < UNFOLDING_ROUNDS; round += 2) {
+        two.bind();
+        programs.unfold.run({ field: one, nodes, spacing: grid.step, reach });
+        one.bind();
+        programs.unfold.run({ field: two, nodes, spacing: grid.step, reach });
+      }
+    }
     two.bind();
     const part = whole
       ? { isPart: 1, whole: whole.targets[0], corner: [grid.x0 - whole.grid.x0, grid.y0 - whole.grid.y0].map((way) => way / grid.step) }
@@ -127,7 +136,7 @@ class Moving {
     // Displacements are drawn as floats where the machine can, else as bytes.
     const packed = !gl.getExtension("EXT_color_buffer_float");
     this.programs = { packed, gain: new Program(gl, shaders.gain), lit: new Program(gl, shaders.lit) };
-    for (const name of ["sum", "invert", "median", "face", "eye", "mouth"]) {
+    for (const name of ["sum", "unfold", "invert", "median", "face", "eye", "mouth"]) {
       this.programs[name] = new Program(gl, shaders[name](packed));
     }
     this.reach = 0.6 * manifest.face_width;

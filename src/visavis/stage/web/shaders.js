@@ -54,6 +54,41 @@ void main() {
   colour = writeOffset(total);
 }`;
 
+/** The field, smoothed a little where paint would be pressed together too far, as portrait/loops/inverse.py. */
+export const unfold = (packed) => `${HEAD}${offsets(packed)}${STACK}
+uniform sampler2D field;
+uniform float spacing;
+out vec4 colour;
+void main() {
+  ivec2 at = ivec2(gl_FragCoord.xy);
+  int layer = layerOf(at.y);
+  ivec2 node = at - ivec2(0, layer * nodes.y);
+  vec2 here = readOffset(field, at);
+  ivec2 border = min(node, nodes - 1 - node);
+  int inside = min(border.x, border.y) - 1;
+  if (inside > 0) {
+    vec2 left = (here - readOffset(field, at - ivec2(1, 0))) / spacing + vec2(1.0, 0.0);
+    vec2 right = (readOffset(field, at + ivec2(1, 0)) - here) / spacing + vec2(1.0, 0.0);
+    vec2 above = (here - readOffset(field, at - ivec2(0, 1))) / spacing + vec2(0.0, 1.0);
+    vec2 below = (readOffset(field, at + ivec2(0, 1)) - here) / spacing + vec2(0.0, 1.0);
+    float least = min(
+      min(determinant(mat2(left, above)), determinant(mat2(left, below))),
+      min(determinant(mat2(right, above)), determinant(mat2(right, below))));
+    float share = clamp(1.0 - least / 0.3, 0.0, 1.0) * min(float(inside) / 4.0, 1.0);
+    if (share > 0.0) {
+      const float weights[5] = float[](1.0, 4.0, 6.0, 4.0, 1.0);
+      vec2 mean = vec2(0.0);
+      for (int row = 0; row < 5; row++) {
+        for (int column = 0; column < 5; column++) {
+          mean += weights[row] * weights[column] * readOffset(field, at + ivec2(column, row) - 2);
+        }
+      }
+      here += share * (mean / 256.0 - here);
+    }
+  }
+  colour = writeOffset(here);
+}`;
+
 /** Where the paint comes from: Newton's method on the nodes, with Sobel's derivatives, as portrait/loops/inverse.py. */
 export const invert = (packed) => `${HEAD}${offsets(packed)}${STACK}
 uniform sampler2D field;
