@@ -26,7 +26,7 @@ def mouth(between: tuple[int, int, int], *, thick: float, at: float = 100.0, lin
     if line:
         image[99:102, 90:211] = DARK
     cv2.ellipse(image, (150, round(at)), (46, round(thick / 2)), 0, 0, 360, between, -1)
-    return cv2.GaussianBlur(image, (0, 0), 1)
+    return np.asarray(cv2.GaussianBlur(image, (0, 0), 1))
 
 
 @pytest.mark.parametrize("at", [95.0, 100.0, 105.0])
@@ -67,7 +67,7 @@ def painted_apart(portrait: OpenPortrait) -> tuple[OpenPortrait, Parting]:
     cv2.fillPoly(painting, [np.rint(outline).astype(np.int32)], (255, 255, 255))
     mm = tooth_scale(line, rig.face_width)
     upper, lower = lip_masks(line, mouth.grid, mm=mm, parting=parting)
-    opening = lips_opening(line, mouth.grid, mouth.upper, mouth.lower, mm=mm)
+    opening = lips_opening(line, mouth.grid, *(layer.astype(np.float64) for layer in (mouth.upper, mouth.lower)), mm=mm)
     # Nothing inside is white, so that all the white that is seen is the paint.
     teeth = np.zeros_like(mouth.upper_teeth)
     mouth = replace(mouth, upper_mask=upper, lower_mask=lower, opening=opening, upper_teeth=teeth)
