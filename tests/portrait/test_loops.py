@@ -14,6 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 from visavis.portrait.eyes import stretched
+from visavis.portrait.inverse import freedom
 from visavis.portrait.loops.compiled import compiled
 from visavis.portrait.loops.eye import Ball, Lids, lay_eye, sample, sample_cubic, skin_places
 from visavis.portrait.loops.inverse import sources_of, unfolded
@@ -66,6 +67,9 @@ def least_area(field: NDArray[np.float32]) -> float:
     return float(((1 + across[..., 0]) * (1 + down[..., 1]) - across[..., 1] * down[..., 0]).min())
 
 
+FREE = np.ones((50, 60), np.float32)
+
+
 def lip(height: float) -> NDArray[np.float32]:
     """A field that lifts a mound of nodes, and folds the more the higher it is."""
     row, column = np.mgrid[:50, :60].astype(np.float32)
@@ -77,7 +81,7 @@ def lip(height: float) -> NDArray[np.float32]:
 def test_paint_that_would_fold_is_spread_until_it_does_not() -> None:
     field = lip(9.0)
     assert least_area(field) < -0.7
-    calm = unfolded(field)
+    calm = unfolded(field, FREE)
     assert least_area(calm) > 0.1
     far = np.hypot(*np.mgrid[-25:25, -30:30]) > 20
     np.testing.assert_array_equal(calm[far], field[far])
@@ -87,16 +91,19 @@ def test_paint_that_would_fold_is_spread_until_it_does_not() -> None:
 def test_paint_that_does_not_fold_moves_as_it_is_asked_to() -> None:
     field = lip(2.0)
     assert least_area(field) > 0.35
-    np.testing.assert_array_equal(unfolded(field), field)
+    np.testing.assert_array_equal(unfolded(field, FREE), field)
 
 
-def test_the_border_stays_as_it_is_even_in_a_fold() -> None:
-    field = np.random.default_rng(0).normal(0, 3, (20, 24, 2)).astype(np.float32)
-    calm = unfolded(field)
-    inside = np.zeros((20, 24), bool)
-    inside[2:-2, 2:-2] = True
-    np.testing.assert_array_equal(calm[~inside], field[~inside])
-    assert (calm[inside] != field[inside]).any()
+def test_where_parts_meet_paint_stays_as_it_is_even_in_a_fold() -> None:
+    field = np.random.default_rng(0).normal(0, 3, (30, 40, 2)).astype(np.float32)
+    free = freedom(30, 40, (slice(10, 16), slice(20, 26)))
+    calm = unfolded(field, free)
+    np.testing.assert_array_equal(calm[free == 0], field[free == 0])
+    assert (calm[free > 0] != field[free > 0]).mean() > 0.9
+    assert (free[9:17, 19:27] == 0).all()
+    assert (free[[0, 1, -1, -2]] == 0).all()
+    assert (free[:, [0, 1, -1, -2]] == 0).all()
+    assert (free > 0).sum() == 26 * 36 - 8 * 8
 
 
 def test_sources_of_a_fold_are_those_of_newton_with_bounded_steps() -> None:

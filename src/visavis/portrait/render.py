@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from visavis.portrait.breath import around
 from visavis.portrait.fields import Grid, smooth_step
 from visavis.portrait.helper import Helper, Task
-from visavis.portrait.inverse import invert, unfold
+from visavis.portrait.inverse import freedom, invert, unfold
 from visavis.portrait.lids import lid_positions, light_of, paint_eye
 from visavis.portrait.paint import Pixels, moved_paint, over, prepared, squeezed_paint
 from visavis.portrait.rig import Rig, motion_weights
@@ -90,6 +90,7 @@ class MeshRenderer:
         # Where the paint comes from, at every node; those that do not move are left out of the work.
         back = np.zeros_like(displacement)
         if moving is not None:
+            displacement[moving] = unfold(displacement[moving], rig.grid.step, self._freedom[moving])
             back[moving] = invert(displacement[moving], rig.grid.step)
         sources = node_sources(back, rig.grid, self._face.corner)
         lit = creased.result()
@@ -131,6 +132,17 @@ class MeshRenderer:
         """
         body = self.rig.body
         return -body.field, invert(body.field, body.grid.step) + body.field
+
+    @cached_property
+    def _freedom(self) -> Float32:
+        """How far the motion of each node may be smoothed; what the mouth draws over need not be."""
+        grid, mouth = self.rig.grid, self.rig.mouth.grid
+        return freedom(grid.rows, grid.columns, grid.part(mouth.box))
+
+    @cached_property
+    def _lips_freedom(self) -> Float32:
+        grid = self.rig.mouth.grid
+        return freedom(grid.rows, grid.columns)
 
     @cached_property
     def _lip_masks(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
@@ -230,7 +242,7 @@ class MeshRenderer:
         reach, within = with_neighbours(displacement, self.rig.grid, grid)
         motion = displacement[reach].copy()
         for fields, mask in zip((mouth.lower, mouth.upper), self._lip_masks, strict=True):
-            motion[within] = unfold(_combined(fields, weights), grid.step)
+            motion[within] = unfold(_combined(fields, weights), grid.step, self._lips_freedom)
             back = invert(motion, grid.step)[within]
             sources = node_sources(back, grid, corner)
             places = pixel_sources(sources, grid, grid.box)

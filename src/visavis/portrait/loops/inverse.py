@@ -22,11 +22,10 @@ _LEAST_DETERMINANT: Final = np.float32(0.25)
 _STEPS: Final = 10
 _ARRIVED: Final = np.float32(0.02)
 #: Paint may be pressed together to this share of its area. Beyond, motion is spread to what is around, in so many
-#: rounds; the border, where a part is joined to the whole, stays as it is, and what is near it nearly so.
+#: rounds; nodes at the border have nothing around them.
 _MOST_PRESSED: Final = np.float32(0.3)
 _ROUNDS: Final = 16
 _BORDER: Final = 2
-_NEAR_BORDER: Final = np.float32(4)
 
 
 @compiled
@@ -105,16 +104,17 @@ def _slopes(field: Float32) -> Float32:
 
 
 @compiled
-def unfolded(field: Float32) -> Float32:
+def unfolded(field: Float32, freedom: Float32) -> Float32:
     """The same field, smoothed where paint would be pressed together too far, or fold over itself.
 
     How far is told by the least determinant of the slopes towards the neighbours above or below, and left or right.
 
     Args:
         field: (rows, columns, 2) float32 in grid units.
+        freedom: (rows, columns) float32, how far each node may leave its place, from 0 to 1.
 
     Returns:
-        float32 of the same shape.
+        float32 of the same shape as the field.
     """
     rows, columns, _ = field.shape
     now, after = field.copy(), field.copy()
@@ -124,11 +124,12 @@ def unfolded(field: Float32) -> Float32:
         first_row, last_row, first_column, last_column = rows, -1, columns, -1
         for row in range(top, bottom):
             for column in range(left, right):
+                if freedom[row, column] == 0:
+                    continue
                 pressed = np.float32(1) - _least_determinant(now, row, column) / _MOST_PRESSED
                 if pressed <= 0:
                     continue
-                inside = min(min(row, rows - 1 - row), min(column, columns - 1 - column)) - (_BORDER - 1)
-                share = min(pressed, np.float32(1)) * min(np.float32(inside) / _NEAR_BORDER, np.float32(1))
+                share = min(pressed, np.float32(1)) * freedom[row, column]
                 for axis in range(2):
                     mean = _mean_around(now, row, column, axis)
                     after[row, column, axis] = now[row, column, axis] + share * (mean - now[row, column, axis])

@@ -75,6 +75,7 @@ function setter(gl, type, place) {
     case gl.FLOAT_VEC4: return (value) => gl.uniform4fv(place, value);
     case gl.INT: return (value) => (typeof value === "number" ? gl.uniform1i(place, value) : gl.uniform1iv(place, value));
     case gl.INT_VEC2: return (value) => gl.uniform2iv(place, value);
+    case gl.INT_VEC4: return (value) => gl.uniform4iv(place, value);
     default: return null; // a sampler
   }
 }

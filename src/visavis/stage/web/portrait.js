@@ -10,6 +10,7 @@ import { decodePainting, fetchRig, unpackArrays } from "./rigfile.js";
 import * as shaders from "./shaders.js";
 
 const UNFOLDING_ROUNDS = 16; // as many as portrait/loops/inverse.py has, and an even number
+const FAR = 1 << 20; // nodes
 const LEAST_WEIGHT = 1e-3; // weights below this move nothing that can be seen
 const LEAST_CREASE = 0.01;
 const LEAST_SHIFT = 0.01; // pixels by which a lid or an iris must move to be drawn anew
@@ -88,8 +89,11 @@ export class Portrait {
 
 /** A grid of nodes over a box of the painting, and the displacements on it; it may be a part of another, solved before. */
 class Mesh {
-  constructor(gl, programs, grid, { data, shape }, stack, whole = null) {
-    Object.assign(this, { programs, grid, stack, whole, nodes: [grid.columns, grid.rows] });
+  constructor(gl, programs, grid, { data, shape }, stack, { whole = null, hole = null, rounds = UNFOLDING_ROUNDS }) {
+    Object.assign(this, { programs, grid, stack, whole, rounds, nodes: [grid.columns, grid.rows] });
+    // The nodes around what is drawn by itself: left, top, right, bottom; far away where nothing is.
+    const [left, top] = hole ? [hole.x0 - grid.x0, hole.y0 - grid.y0].map((way) => way / grid.step) : [FAR, FAR];
+    this.hole = [left - 1, top - 1, left + (hole?.columns ?? 0), top + (hole?.rows ?? 0)];
     this.fields = new Texture(gl, "rg16i", grid.columns, grid.rows, { data, layers: shape[0] * stack });
     const format = programs.packed ? "rgba8" : "rg32f";
     this.targets = [0, 1].map(() => new Texture(gl, format, grid.columns, grid.rows * stack));
@@ -98,18 +102,16 @@ class Mesh {
     ];
   }
 
-  /** Add up the fields and find where each node's paint comes from; in a part, lips, paint does not fold. */
+  /** Add up the fields, smooth their folds, and find where each node's paint comes from. */
   solve({ motions, strengths, count }, reach) {
-    const { programs, nodes, stack, fields, grid, whole, targets: [one, two] } = this;
+    const { programs, nodes, stack, fields, grid, whole, hole, rounds, targets: [one, two] } = this;
     one.bind();
     programs.sum.run({ fields, nodes, stack, motions, strengths, count, reach });
-    if (whole) {
-      for (let round = 0; round < UNFOLDING_ROUNDS; round += 2) {
-        two.bind();
-        programs.unfold.run({ field: one, nodes, spacing: grid.step, reach });
-        one.bind();
-        programs.unfold.run({ field: two, nodes, spacing: grid.step, reach });
-      }
+    for (let round = 0; round < rounds; round += 2) {
+      two.bind();
+      programs.unfold.run(round ? { field: one } : { field: one, nodes, spacing: grid.step, hole, reach });
+      one.bind();
+      programs.unfold.run({ field: two });
     }
     two.bind();
     const part = whole
@@ -140,9 +142,9 @@ class Moving {
       this.programs[name] = new Program(gl, shaders[name](packed));
     }
     this.reach = 0.6 * manifest.face_width;
-    this.face = new Mesh(gl, this.programs, manifest.grid, arrays.fields, 1);
-    this.body = new Mesh(gl, this.programs, manifest.body.grid, arrays.body, 1);
-    this.lips = new Mesh(gl, this.programs, manifest.mouth.grid, arrays.lips, 2, this.face);
+    this.face = new Mesh(gl, this.programs, manifest.grid, arrays.fields, 1, { hole: manifest.mouth.grid });
+    this.body = new Mesh(gl, this.programs, manifest.body.grid, arrays.body, 1, { rounds: 0 });
+    this.lips = new Mesh(gl, this.programs, manifest.mouth.grid, arrays.lips, 2, { whole: this.face });
     const picture = (format, { data, shape }) =>
       new Texture(gl, format, shape[1], shape[0], { data, smooth: true, levels: true });
     this.cavity = picture("rgb8", arrays.cavity);

@@ -58,15 +58,17 @@ void main() {
 export const unfold = (packed) => `${HEAD}${offsets(packed)}${STACK}
 uniform sampler2D field;
 uniform float spacing;
+uniform ivec4 hole;        // left, top, right and bottom node of what is drawn by itself
 out vec4 colour;
 void main() {
   ivec2 at = ivec2(gl_FragCoord.xy);
   int layer = layerOf(at.y);
   ivec2 node = at - ivec2(0, layer * nodes.y);
   vec2 here = readOffset(field, at);
-  ivec2 border = min(node, nodes - 1 - node);
-  int inside = min(border.x, border.y) - 1;
-  if (inside > 0) {
+  // Parts that are drawn by themselves meet at borders, and must agree: nothing is smoothed there.
+  ivec2 border = min(node, nodes - 1 - node), beside = max(hole.xy - node, node - hole.zw);
+  int away = min(min(border.x, border.y) - 1, max(beside.x, beside.y));
+  if (away > 0) {
     vec2 left = (here - readOffset(field, at - ivec2(1, 0))) / spacing + vec2(1.0, 0.0);
     vec2 right = (readOffset(field, at + ivec2(1, 0)) - here) / spacing + vec2(1.0, 0.0);
     vec2 above = (here - readOffset(field, at - ivec2(0, 1))) / spacing + vec2(0.0, 1.0);
@@ -74,7 +76,7 @@ void main() {
     float least = min(
       min(determinant(mat2(left, above)), determinant(mat2(left, below))),
       min(determinant(mat2(right, above)), determinant(mat2(right, below))));
-    float share = clamp(1.0 - least / 0.3, 0.0, 1.0) * min(float(inside) / 4.0, 1.0);
+    float share = clamp(1.0 - least / 0.3, 0.0, 1.0) * min(float(away) / 4.0, 1.0);
     if (share > 0.0) {
       const float weights[5] = float[](1.0, 4.0, 6.0, 4.0, 1.0);
       vec2 mean = vec2(0.0);
