@@ -118,14 +118,16 @@ def unfolded(field: Float32, freedom: Float32) -> Float32:
     """
     rows, columns, _ = field.shape
     now, after = field.copy(), field.copy()
-    # Where something may still be pressed: all that is inside, and from then on what is around what was moved.
+    # Which nodes may be pressed: all at first, and from then on those that have moved, and their neighbours.
+    asked, asked_next = np.ones((rows, columns), np.uint8), np.zeros((rows, columns), np.uint8)
     top, bottom, left, right = _BORDER, rows - _BORDER, _BORDER, columns - _BORDER
     for _ in range(_ROUNDS):
         first_row, last_row, first_column, last_column = rows, -1, columns, -1
         for row in range(top, bottom):
             for column in range(left, right):
-                if freedom[row, column] == 0:
+                if asked[row, column] == 0 or freedom[row, column] == 0:
                     continue
+                asked[row, column] = 0
                 pressed = np.float32(1) - _least_determinant(now, row, column) / _MOST_PRESSED
                 if pressed <= 0:
                     continue
@@ -133,12 +135,15 @@ def unfolded(field: Float32, freedom: Float32) -> Float32:
                 for axis in range(2):
                     mean = _mean_around(now, row, column, axis)
                     after[row, column, axis] = now[row, column, axis] + share * (mean - now[row, column, axis])
+                asked_next[row - 1, column] = asked_next[row + 1, column] = asked_next[row, column] = 1
+                asked_next[row, column - 1] = asked_next[row, column + 1] = 1
                 first_row, last_row = min(first_row, row), max(last_row, row)
                 first_column, last_column = min(first_column, column), max(last_column, column)
         if last_row < 0:
             break
         moved = slice(first_row, last_row + 1), slice(first_column, last_column + 1)
         now[moved] = after[moved]
+        asked, asked_next = asked_next, asked
         top, bottom = max(first_row - 1, _BORDER), min(last_row + 2, rows - _BORDER)
         left, right = max(first_column - 1, _BORDER), min(last_column + 2, columns - _BORDER)
     return now
