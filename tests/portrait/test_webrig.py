@@ -119,11 +119,11 @@ def test_pictures_and_curves_come_as_they_are(
 ) -> None:
     np.testing.assert_array_equal(arrays["cavity"], rig.mouth.cavity)
     np.testing.assert_array_equal(arrays["upper_teeth"], rig.mouth.upper_teeth)
-    masks = arrays["lip_masks"], arrays["open_lips"]
+    masks = arrays["lip_masks"], arrays["stirred_lips"]
     for layer, mask in enumerate((rig.mouth.lower_mask, rig.mouth.upper_mask)):
         np.testing.assert_array_equal(masks[0][:, :, 2 * layer : 2 * layer + 2], mask[:, :, :2])
         np.testing.assert_array_equal(masks[1][:, :, layer], mask[:, :, 2])
-    np.testing.assert_allclose(manifest["mouth"]["opening"], rig.mouth.opening, rtol=1e-6)
+    np.testing.assert_allclose(manifest["mouth"]["stir"], rig.mouth.stir, rtol=1e-6)
     for index, (eye, told) in enumerate(zip(rig.eyes, manifest["eyes"], strict=True)):
         np.testing.assert_array_equal(arrays[f"eye{index}_white"], eye.white)
         np.testing.assert_array_equal(arrays[f"eye{index}_iris"], eye.iris)

@@ -20,7 +20,7 @@ from visavis.portrait.topology import LIP_INNER_LOWER, LIP_INNER_UPPER, LIP_OUTE
 from visavis.types import BLENDSHAPE_INDEX, Float32, Image
 
 __all__ = [
-    "Mouth", "Palette", "cavity_shade", "light_along", "lip_masks", "lips_opening", "mouth_box", "paint_inside",
+    "Mouth", "Palette", "cavity_shade", "light_along", "lip_masks", "lips_stir", "mouth_box", "paint_inside",
     "read_palette", "tooth_scale",
 ]  # fmt: skip
 
@@ -70,8 +70,8 @@ _PUCKER_SHADE: Final = 0.74
 _BEYOND: Final = 0.7
 #: And how much of it beyond the edge of a lip that is painted apart from the other.
 _EDGE: Final = 0.1
-#: Lips that are so much farther apart than they are painted show nothing that is painted between them.
-_OPENED_MM: Final = 1.5
+#: Of lips that have moved so far, nothing is left that is painted between them.
+_STIRRED_MM: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,8 +92,9 @@ class Mouth:
         line: the cut between the lips.
         upper, lower: (K, rows, columns, 2) float32, displacements of the two layers of paint.
         upper_mask, lower_mask: (h, w, 3) uint8, how much of the paint belongs to each layer, how much of the light
-            behind it that lip takes away, and how much of the paint belongs to it once the mouth has opened.
-        opening: (K,) float32, how far each motion opens a mouth that is painted open: wholly at 1. 0 for other mouths.
+            behind it that lip takes away, and how much of the paint belongs to it once painted lips have stirred.
+        stir: (K, 4) float32, how far each motion moves the middle of lips that are painted apart: x and y of the upper,
+            then of the lower; wholly at 1. 0 for other mouths.
         cavity: (h, w, 3) uint8 RGB, the depth of the mouth with tongue and lower teeth, which move with the jaw.
         upper_teeth: (h, w, 4) uint8 RGBA, the upper teeth with their gum, which stay with the skull.
         shade: (K,) float32, how much of the light each motion keeps from the cavity.
@@ -107,7 +108,7 @@ class Mouth:
     lower: Float32
     upper_mask: NDArray[np.uint8]
     lower_mask: NDArray[np.uint8]
-    opening: Float32
+    stir: Float32
     cavity: Image
     upper_teeth: NDArray[np.uint8]
     shade: Float32
@@ -128,7 +129,7 @@ def mouth_box(points: Array, face_width: float) -> tuple[float, float, float, fl
 def lip_masks(
     line: LipLine, grid: Grid, *, mm: float, softness: float = 1.0, parting: Parting | None = None
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Coverage, shadow and coverage when opened of the upper and of the lower layer, (h, w, 3) uint8 over `grid.box`.
+    """Coverage, shadow and coverage when stirred of the upper and of the lower layer, (h, w, 3) uint8 over `grid.box`.
 
     They overlap by about the thickness of the painted line, so that a closed mouth shows no gap and a parted one keeps
     the line's dark on both lips. Beyond the corners, where both layers move alike, the line is drawn out straight. What
@@ -139,7 +140,7 @@ def lip_masks(
         grid: where.
         mm: pixels of a millimetre.
         softness: how much wider edges are than in a crisp painting (`paint.edge_softness`).
-        parting: of lips that are painted apart. What is painted between them belongs to neither when they open.
+        parting: of lips that are painted apart. What is painted between them belongs to neither once they stir.
     """
     pixels = grid.pixels()
     along, depth = line.along(pixels), line.depth(pixels)
@@ -176,8 +177,10 @@ def cavity_shade(motions: int) -> Float32:
     return shade
 
 
-def lips_opening(line: LipLine, grid: Grid, upper: Array, lower: Array, *, mm: float) -> Float32:
-    """How far each motion opens painted lips, (K,): at 1 in sum nothing is left of what is painted between them.
+def lips_stir(line: LipLine, grid: Grid, upper: Array, lower: Array, *, mm: float) -> Float32:
+    """How far each motion moves the middle of painted lips, (K, 4): x and y of the upper, then of the lower.
+
+    Where either moves by 1 in sum, nothing is left of what is painted between them. Head and breath move both as one.
 
     Args:
         line: between the lips.
@@ -186,8 +189,9 @@ def lips_opening(line: LipLine, grid: Grid, upper: Array, lower: Array, *, mm: f
         mm: pixels of a millimetre.
     """
     x, y = (line.points[len(line.points) // 2] - (grid.x0, grid.y0)) / grid.step
-    apart = (lower - upper)[:, round(float(y)), round(float(x))] @ line.down
-    return np.asarray(apart / (_OPENED_MM * mm), np.float32)
+    stir = np.concatenate([layer[:, round(float(y)), round(float(x))] for layer in (upper, lower)], axis=1)
+    stir[len(BLENDSHAPE_INDEX) :] = 0
+    return np.asarray(stir / (_STIRRED_MM * mm), np.float32)
 
 
 def read_palette(image: Image, points: Array) -> Palette:

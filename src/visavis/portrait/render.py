@@ -231,13 +231,16 @@ class MeshRenderer:
 
         mouth, corner = self.rig.mouth, self._face.corner
         grid, origin = mouth.grid, (mouth.grid.x0 - corner[0], mouth.grid.y0 - corner[1], 0, 0)
-        *teeth, alpha = cv2.split(_shifted(mouth.upper_teeth, weights @ mouth.skull))
-        cavity = _shifted(mouth.cavity, weights @ mouth.jaw)
+        *channels, alpha = cv2.split(_shifted(mouth.upper_teeth, weights @ mouth.skull))
+        teeth, cavity = cv2.merge(channels), _shifted(mouth.cavity, weights @ mouth.jaw)
         shade = float(np.clip(mouth.shade @ weights, 0, 1))
         if shade:
             cavity = cv2.convertScaleAbs(cavity, alpha=1 - shade)
-        paint = over(cavity, cv2.merge(teeth), alpha)
-        opened = float(smooth_step(mouth.opening @ weights))
+            # The upper teeth stand before it, where light comes for longer.
+            teeth = cv2.convertScaleAbs(teeth, alpha=1 - shade**2)
+        paint = over(cavity, teeth, alpha)
+        stir = np.linalg.norm((weights @ mouth.stir).reshape(2, 2), axis=1)
+        stirred = float(smooth_step(stir.max()))
         lips = []
         reach, within = with_neighbours(displacement, self.rig.grid, grid)
         motion = displacement[reach].copy()
@@ -246,11 +249,11 @@ class MeshRenderer:
             back = invert(motion, grid.step)[within]
             sources = node_sources(back, grid, corner)
             places = pixel_sources(sources, grid, grid.box)
-            alpha, shadow, alpha_opened, _ = cv2.split(
+            alpha, shadow, alpha_stirred, _ = cv2.split(
                 cv2.remap(mask, cv2.subtract(places, origin), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
             )
-            if opened:
-                alpha = cv2.addWeighted(alpha_opened, opened, alpha, 1 - opened, 0)
+            if stirred:
+                alpha = cv2.addWeighted(alpha_stirred, stirred, alpha, 1 - stirred, 0)
             part = part_of(alpha > 0)
             if part is not None:  # each lip covers about half of the box
                 squeeze = pixel_sources(source_distances(sources, grid.step), grid, grid.box)

@@ -58,7 +58,7 @@ def export_web_rig(rig: Rig, *, title: str = "") -> dict[str, bytes]:
     arrays.add("lips", _quantised(lips, steps))
     masks = np.concatenate([rig.mouth.lower_mask, rig.mouth.upper_mask], axis=2)
     arrays.add("lip_masks", masks[:, :, [0, 1, 3, 4]])
-    arrays.add("open_lips", masks[:, :, [2, 5]])
+    arrays.add("stirred_lips", masks[:, :, [2, 5]])
     arrays.add("cavity", rig.mouth.cavity)
     arrays.add("upper_teeth", rig.mouth.upper_teeth)
     for index, eye in enumerate(rig.eyes):
@@ -92,7 +92,7 @@ def export_web_rig(rig: Rig, *, title: str = "") -> dict[str, bytes]:
             "skull": _numbers(rig.mouth.skull),
             "jaw": _numbers(rig.mouth.jaw),
             "shade": _numbers(rig.mouth.shade),
-            "opening": _numbers(rig.mouth.opening),
+            "stir": _numbers(rig.mouth.stir),
         },
         "eyes": [_eye(eye, rig) for eye in rig.eyes],
         "lids": {

@@ -23,7 +23,7 @@ _STEPS: Final = 10
 _ARRIVED: Final = np.float32(0.02)
 #: Paint may be pressed together to this share of its area. Beyond, motion is spread to what is around, in so many
 #: rounds; nodes at the border have nothing around them.
-_MOST_PRESSED: Final = np.float32(0.3)
+_MOST_PRESSED: Final = np.float32(0.2)
 _ROUNDS: Final = 16
 _BORDER: Final = 2
 

@@ -150,7 +150,7 @@ class Moving {
     this.cavity = picture("rgb8", arrays.cavity);
     this.upperTeeth = picture("rgba8", arrays.upper_teeth);
     this.masks = picture("rgba8", arrays.lip_masks);
-    this.openLips = picture("rg8", arrays.open_lips);
+    this.stirredLips = picture("rg8", arrays.stirred_lips);
     this.eyes = manifest.eyes.map((eye, index) => {
       const curves = arrays[`eye${index}_curves`];
       return {
@@ -177,7 +177,7 @@ class Moving {
 
   free() {
     const { packed, ...programs } = this.programs;
-    free(this.face, this.body, this.lips, this.cavity, this.upperTeeth, this.masks, this.openLips);
+    free(this.face, this.body, this.lips, this.cavity, this.upperTeeth, this.masks, this.stirredLips);
     free(this.creases, this.gain, this.lit);
     free(...this.eyes.flatMap(({ curves, white, iris, lid }) => [curves, white, iris, lid]), ...Object.values(programs));
   }
@@ -215,11 +215,13 @@ class Moving {
       this.folds.strengths[fold] = shown ? strength * scales[fold] : 0;
     });
     this.breathing.strengths[0] = breath * manifest.body.scale;
-    const [shade, apart] = [manifest.mouth.shade, manifest.mouth.opening]
-      .map((share) => Math.min(Math.max(dot(share, all), 0), 1));
-    const opened = apart * apart * (3 - 2 * apart);
+    const shade = Math.min(Math.max(dot(manifest.mouth.shade, all), 0), 1);
+    const [upperX, upperY, lowerX, lowerY] = [0, 1, 2, 3]
+      .map((axis) => all.reduce((total, weight, motion) => total + weight * manifest.mouth.stir[motion][axis], 0));
+    const far = Math.min(Math.max(Math.hypot(upperX, upperY), Math.hypot(lowerX, lowerY)), 1);
+    const stirred = far * far * (3 - 2 * far);
     const eyes = this.eyes.map((eye) => poseEye(eye, manifest.lids, all, gaze));
-    return { skull, jaw, shade, opened, creased, breath, eyes };
+    return { skull, jaw, shade, stirred, creased, breath, eyes };
   }
 
   /** The passes into textures. */
@@ -277,10 +279,10 @@ class Moving {
       });
     });
     this.#within(this.lips.box, screen);
-    const { cavity, upperTeeth, masks, openLips } = this;
-    const { skull, jaw, shade, opened } = pose;
+    const { cavity, upperTeeth, masks, stirredLips } = this;
+    const { skull, jaw, shade, stirred } = pose;
     programs.mouth.run({
-      ...common, ...this.lips.uniforms, cavity, upperTeeth, masks, openLips, skull, jaw, shade, opened,
+      ...common, ...this.lips.uniforms, cavity, upperTeeth, masks, stirredLips, skull, jaw, shade, stirred,
     });
     gl.disable(gl.SCISSOR_TEST);
   }

@@ -76,7 +76,7 @@ void main() {
     float least = min(
       min(determinant(mat2(left, above)), determinant(mat2(left, below))),
       min(determinant(mat2(right, above)), determinant(mat2(right, below))));
-    float share = clamp(1.0 - least / 0.3, 0.0, 1.0) * min(float(away) / 4.0, 1.0);
+    float share = clamp(1.0 - least / 0.2, 0.0, 1.0) * min(float(away) / 4.0, 1.0);
     if (share > 0.0) {
       const float weights[5] = float[](1.0, 4.0, 6.0, 4.0, 1.0);
       vec2 mean = vec2(0.0);
@@ -430,22 +430,22 @@ export const mouth = (packed) => `${warp(packed)}
 uniform sampler2D cavity;
 uniform sampler2D upperTeeth;
 uniform sampler2D masks;  // coverage and shadow of the lower lip, then of the upper
-uniform sampler2D openLips;  // coverage of the lower lip and of the upper once painted lips have opened
+uniform sampler2D stirredLips;  // coverage of the lower lip and of the upper once painted lips have moved
 uniform vec2 skull;
 uniform vec2 jaw;
-uniform float shade;      // how much of the light does not come into the cavity
-uniform float opened;     // how much of that there is
+uniform float shade;      // how much of the light does not come into the cavity; its square, not to the upper teeth
+uniform float stirred;    // how much of that there is
 uniform float level;
 void main() {
   vec2 place = here();
   vec4 teeth = softAt(upperTeeth, place - skull, first, level);
-  vec3 picture = mix(softAt(cavity, place - jaw, first, level).rgb * (1.0 - shade), teeth.rgb, teeth.a);
+  vec3 picture = mix(softAt(cavity, place - jaw, first, level).rgb * (1.0 - shade), teeth.rgb * (1.0 - shade * shade), teeth.a);
   vec2 fromLower = sourceOf(place, 0), fromUpper = sourceOf(place, 1);
   float softLower = softnessOf(fromLower), softUpper = softnessOf(fromUpper);
   vec2 lower = softAt(masks, fromLower, first, level).rg, upper = softAt(masks, fromUpper, first, level).ba;
-  if (opened > 0.0) {
-    lower.x = mix(lower.x, softAt(openLips, fromLower, first, level).r, opened);
-    upper.x = mix(upper.x, softAt(openLips, fromUpper, first, level).g, opened);
+  if (stirred > 0.0) {
+    lower.x = mix(lower.x, softAt(stirredLips, fromLower, first, level).r, stirred);
+    upper.x = mix(upper.x, softAt(stirredLips, fromUpper, first, level).g, stirred);
   }
   // Both lips' shadows fall on what lies inside alone, so a closing mouth does not darken.
   picture *= (1.0 - lower.y) * (1.0 - upper.y);
