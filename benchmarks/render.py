@@ -30,6 +30,7 @@ import numpy as np
 from visavis.assets import AssetStore
 from visavis.portrait import render
 from visavis.portrait.gallery import DEFAULT_PORTRAIT, find_sitter_of
+from visavis.portrait.movement import Movement
 from visavis.portrait.presets import emotion_presets
 from visavis.portrait.render import MeshRenderer
 from visavis.portrait.rig import make_rig
@@ -37,8 +38,9 @@ from visavis.types import Expression
 
 #: Functions of the renderer that are timed apart, where they exist.
 METHODS = ("render", "_begin", "_begin_body", "_crease", "_paint_eyes", "_paint_mouth")
+MOVEMENT = ("face", "lips")
 FUNCTIONS = (
-    *("_combined", "invert", "moving_nodes", "node_sources", "pixel_sources", "bands_of", "magnified"),
+    *("invert", "moving_nodes", "node_sources", "pixel_sources", "bands_of", "magnified"),
     *("moved_paint", "squeezed_paint", "over", "lid_positions", "light_of", "paint_eye", "_shifted"),
 )
 OPENCV = ("remap", "resize", "warpAffine", "GaussianBlur", "LUT", "multiply", "scaleAdd", "medianBlur")
@@ -155,6 +157,7 @@ def taken_apart() -> Iterator[dict[str, float]]:
         return wrapper
 
     places: list[tuple[Any, str]] = [(MeshRenderer, name) for name in METHODS]
+    places += [(Movement, name) for name in MOVEMENT]
     places += [(render, name) for name in FUNCTIONS] + [(cv2, name) for name in OPENCV]
     places = [(owner, name) for owner, name in places if hasattr(owner, name)]
     kept = [(owner, name, getattr(owner, name)) for owner, name in places]

@@ -55,6 +55,24 @@ def test_the_depth_of_a_mouth_is_darker_behind_puckered_lips(madonna: OpenPortra
     assert lost[0.0] == 0 < lost[0.5] < lost[1.0]
 
 
+def test_upper_teeth_stand_before_the_depth_and_are_shaded_less(madonna: OpenPortrait) -> None:
+    mouth = madonna.rig.mouth
+    smile = {"jawOpen": 0.5, "mouthSmileLeft": 1.0, "mouthSmileRight": 1.0, "mouthUpperUpLeft": 1.0, "mouthPucker": 0.5}
+    lost = {}
+    for seen, hidden in (("cavity", "upper_teeth"), ("upper_teeth", "cavity")):
+        light = []
+        for shade in (mouth.shade, np.zeros_like(mouth.shade)):
+            parts = {
+                seen: np.full_like(getattr(mouth, seen), 200),
+                hidden: np.zeros_like(getattr(mouth, hidden)),
+                "shade": shade,
+            }
+            rig = replace(madonna.rig, mouth=replace(mouth, **parts))
+            light.append(MeshRenderer(rig).render(Expression.from_mapping(smile)).astype(float).sum())
+        lost[seen] = light[1] - light[0]
+    assert 0 < lost["upper_teeth"] < 0.7 * lost["cavity"]
+
+
 def test_a_mouth_seen_from_the_side_keeps_its_room(madonna: OpenPortrait) -> None:
     """The corners of a turned head lie close together, and the nearer one smiles as far as ever."""
     points = madonna.rig.landmarks.astype(np.float64)

@@ -1,4 +1,4 @@
-"""Lips that are painted apart: told from closed ones, and what is painted between them stays behind when they open."""
+"""Lips that are painted apart: told from closed ones, and rid of what is painted between them as they move."""
 
 from __future__ import annotations
 
@@ -8,24 +8,28 @@ import cv2
 import numpy as np
 import pytest
 
+from visavis.portrait.check import check_rig
 from visavis.portrait.gallery import OpenPortrait
 from visavis.portrait.lipline import LipLine
-from visavis.portrait.mouth import lip_masks, lips_stir, tooth_scale
-from visavis.portrait.parting import Parting, find_parting
+from visavis.portrait.parting import find_parting
 from visavis.portrait.render import MeshRenderer
+from visavis.portrait.rig import Rig, make_rig
+from visavis.portrait.topology import LIP_INNER_LOWER, LIP_INNER_UPPER
 from visavis.types import Expression, Image
 
 SKIN, LIP, TEETH, DARK, GLOSS = (205, 170, 150), (165, 80, 80), (190, 182, 170), (60, 30, 30), (225, 195, 190)
 LINE = LipLine(np.stack([np.linspace(90, 210, 65), np.full(65, 100.0)], axis=1).astype(np.float32))
 
 
-def mouth(between: tuple[int, int, int], *, thick: float, at: float = 100.0, line: bool = False) -> Image:
-    """Lips in skin, and something between them, `thick` pixels at most, with its middle at a height."""
+def mouth(
+    between: tuple[int, int, int], *, thick: float, long: int = 92, at: float = 100.0, line: bool = False
+) -> Image:
+    """Lips in skin, and something between them, `thick` pixels high and so long, with its middle at a height."""
     image = np.full((200, 300, 3), SKIN, np.uint8)
     cv2.ellipse(image, (150, 100), (66, 24), 0, 0, 360, LIP, -1)
     if line:
         image[99:102, 90:211] = DARK
-    cv2.ellipse(image, (150, round(at)), (46, round(thick / 2)), 0, 0, 360, between, -1)
+    cv2.ellipse(image, (150, round(at)), (long // 2, round(thick / 2)), 0, 0, 360, between, -1)
     return np.asarray(cv2.GaussianBlur(image, (0, 0), 1))
 
 
@@ -47,32 +51,60 @@ def test_a_dark_gap_needs_the_landmarks_to_find_it_too() -> None:
 
 
 @pytest.mark.parametrize("gap", [0.0, 12.0])
-def test_closed_lips_have_no_parting(gap: float) -> None:
-    assert find_parting(mouth(LIP, thick=2), LINE, gap) is None
-    assert find_parting(np.full((200, 300, 3), 128, np.uint8), LINE, gap) is None
+@pytest.mark.parametrize("line", [False, True])
+def test_closed_lips_have_no_parting(gap: float, line: bool) -> None:
+    assert find_parting(mouth(LIP, thick=2, line=line), LINE, gap) is None
+
+
+@pytest.mark.parametrize("gap", [0.0, 12.0])
+def test_a_picture_in_one_hue_has_no_parting(gap: float) -> None:
+    grey = cv2.cvtColor(mouth(TEETH, thick=14), cv2.COLOR_RGB2GRAY)
+    assert find_parting(np.stack([grey] * 3, axis=2), LINE, gap) is None
+
+
+def test_what_is_too_low_or_too_short_or_too_red_is_no_gap() -> None:
+    assert find_parting(mouth(TEETH, thick=14), LINE, gap=0.0) is not None
+    assert find_parting(mouth(TEETH, thick=2), LINE, gap=0.0) is None
+    assert find_parting(mouth(TEETH, thick=14, long=24), LINE, gap=0.0) is None
+    reddish = tuple(round(0.88 * lip + 0.12 * tooth) for lip, tooth in zip(LIP, TEETH, strict=True))
+    assert find_parting(mouth((reddish[0], reddish[1], reddish[2]), thick=14), LINE, gap=0.0) is None
 
 
 def test_the_gloss_of_a_wet_lip_is_no_tooth() -> None:
     assert find_parting(mouth(GLOSS, thick=10, at=112, line=True), LINE, gap=0.0) is None
 
 
-def painted_apart(portrait: OpenPortrait) -> tuple[OpenPortrait, Parting]:
-    """The portrait with white paint between its lips, and with the masks of a mouth that is painted open."""
-    rig = portrait.rig
-    line, mouth = rig.mouth.line, rig.mouth
+def painted_apart(portrait: OpenPortrait) -> OpenPortrait:
+    """The portrait with white paint between its lips, rigged anew."""
+    line = portrait.rig.mouth.line
     sag = (0.06 * line.width * np.sin(np.linspace(0, np.pi, 65)))[:, None] * line.down
-    parting = Parting(*(LipLine((line.points + side * sag).astype(np.float32)) for side in (-1, 1)))
-    painting = rig.painting.copy()
-    outline = np.concatenate([parting.upper.points, parting.lower.points[::-1]])
+    outline = np.concatenate([line.points - sag, (line.points + sag)[::-1]])
+    painting = portrait.image.copy()
     cv2.fillPoly(painting, [np.rint(outline).astype(np.int32)], (255, 255, 255))
-    mm = tooth_scale(line, rig.face_width)
-    upper, lower = lip_masks(line, mouth.grid, mm=mm, parting=parting)
-    stir = lips_stir(line, mouth.grid, *(layer.astype(np.float64) for layer in (mouth.upper, mouth.lower)), mm=mm)
-    # Nothing inside is white, so that all the white that is seen is the paint.
-    teeth = np.zeros_like(mouth.upper_teeth)
-    mouth = replace(mouth, upper_mask=upper, lower_mask=lower, stir=stir, upper_teeth=teeth)
-    mouth = replace(mouth, cavity=np.zeros_like(mouth.cavity))
-    return portrait._replace(image=painting, rig=replace(rig, painting=painting, mouth=mouth)), parting
+    return portrait._replace(image=painting, rig=make_rig(painting, portrait.face))
+
+
+def empty(rig: Rig) -> Rig:
+    """The rig with nothing in its mouth, so that all the white that is seen is the paint."""
+    mouth = rig.mouth
+    return replace(
+        rig,
+        mouth=replace(mouth, cavity=np.zeros_like(mouth.cavity), upper_teeth=np.zeros_like(mouth.upper_teeth)),
+    )
+
+
+def test_a_rig_knows_that_its_lips_are_painted_apart(madonna: OpenPortrait) -> None:
+    portrait = painted_apart(madonna)
+    assert portrait.rig.mouth.stir[:52].any()
+    assert not portrait.rig.mouth.stir[52:].any()
+    assert check_rig(portrait.rig, portrait.face).mouth == "parted"
+    assert check_rig(madonna.rig, madonna.face).mouth == "closed"
+
+
+def test_a_mouth_at_the_edge_of_the_picture_is_rigged(madonna: OpenPortrait) -> None:
+    lowest = int(np.ceil(madonna.rig.landmarks[[*LIP_INNER_UPPER, *LIP_INNER_LOWER], 1].max())) + 1
+    painting = painted_apart(madonna).image[: lowest + 1]
+    assert make_rig(painting, madonna.face).mouth.grid.box[3] <= len(painting)
 
 
 def white(image: Image, portrait: OpenPortrait) -> int:
@@ -81,20 +113,22 @@ def white(image: Image, portrait: OpenPortrait) -> int:
 
 
 def test_what_is_painted_between_lips_goes_as_they_open_and_not_at_once(madonna: OpenPortrait) -> None:
-    portrait, _ = painted_apart(madonna)
-    renderer = MeshRenderer(portrait.rig)
+    portrait = painted_apart(madonna)
+    renderer = MeshRenderer(empty(portrait.rig))
     seen = [
         white(renderer.render(Expression.from_mapping({"jawOpen": weight})), portrait) for weight in (0, 0.01, 0.1, 0.6)
     ]
     assert seen[0] > 50
     assert seen[1] > 0.9 * seen[0]  # nothing jumps
     assert seen[2] < seen[1]
-    assert seen[3] < 0.2 * seen[0]
+    still = replace(portrait.rig, mouth=replace(portrait.rig.mouth, stir=np.zeros_like(portrait.rig.mouth.stir)))
+    kept = white(MeshRenderer(empty(still)).render(Expression.from_mapping({"jawOpen": 0.6})), portrait)
+    assert seen[3] < 0.4 * kept
 
 
 def test_a_head_that_turns_or_breathes_keeps_what_is_painted_between_its_lips(madonna: OpenPortrait) -> None:
-    portrait, _ = painted_apart(madonna)
-    renderer = MeshRenderer(portrait.rig)
+    portrait = painted_apart(madonna)
+    renderer = MeshRenderer(empty(portrait.rig))
     for expression in (Expression.from_mapping({}, sway=(4, 3, 2)), Expression.from_mapping({}, breath=1.0)):
         assert white(renderer.render(expression), portrait) > 0.8 * white(portrait.image, portrait)
 

@@ -153,6 +153,7 @@ def test_other_portraits_are_drawn_as_the_reference_draws_them(
     name: str, shared: Path, assets: AssetStore, open_page: OpenPage
 ) -> None:
     rig = rig_of(shared / "data/portraits/images" / f"{name}.jpg", assets)
+    assert rig.mouth.stir.any() == ("pearl-earring" in name)
     with hung(rig) as stage:
         assert_draws_the_same(rig, open_page(stage.url + "?static=1"))
 

@@ -98,7 +98,7 @@ def check_rig(rig: Rig, face: Face) -> RigReport:
         yaw=rig.yaw,
         pitch=rig.pitch,
         roll=rig.roll,
-        mouth="parted" if rig.mouth.gap > PARTED * rig.mouth.line.width else "closed",
+        mouth="parted" if rig.mouth.gap > PARTED * rig.mouth.line.width or rig.mouth.stir.any() else "closed",
         eyes=(_state(rig.eyes[0]), _state(rig.eyes[1])),
         occlusions=occlusions,
         reach=reach,

@@ -93,11 +93,12 @@ class Mouth:
         upper, lower: (K, rows, columns, 2) float32, displacements of the two layers of paint.
         upper_mask, lower_mask: (h, w, 3) uint8, how much of the paint belongs to each layer, how much of the light
             behind it that lip takes away, and how much of the paint belongs to it once painted lips have stirred.
-        stir: (K, 4) float32, how far each motion moves the middle of lips that are painted apart: x and y of the upper,
-            then of the lower; wholly at 1. 0 for other mouths.
+        stir: (K, 4) float32, how far each motion moves the middle of lips that are painted apart, x and y of the upper,
+            then of the lower, in the lengths over which what is painted between them goes; all 0 for other mouths.
         cavity: (h, w, 3) uint8 RGB, the depth of the mouth with tongue and lower teeth, which move with the jaw.
         upper_teeth: (h, w, 4) uint8 RGBA, the upper teeth with their gum, which stay with the skull.
-        shade: (K,) float32, how much of the light each motion keeps from the cavity.
+        shade: (K,) float32, how much of the light each motion keeps from the cavity; from the upper teeth, which stand
+            before it, the square of the sum.
         skull, jaw: (K, 2) float32, displacement in pixels of the upper and of the lower teeth.
         gap: how far the painted lips are parted, in pixels.
     """
@@ -188,8 +189,9 @@ def lips_stir(line: LipLine, grid: Grid, upper: Array, lower: Array, *, mm: floa
         upper, lower: (K, rows, columns, 2), displacements of the two layers of paint.
         mm: pixels of a millimetre.
     """
-    x, y = (line.points[len(line.points) // 2] - (grid.x0, grid.y0)) / grid.step
-    stir = np.concatenate([layer[:, round(float(y)), round(float(x))] for layer in (upper, lower)], axis=1)
+    place = np.rint((line.points[len(line.points) // 2] - (grid.x0, grid.y0)) / grid.step).astype(int)
+    column, row = np.clip(place, 0, (grid.columns - 1, grid.rows - 1))
+    stir = np.concatenate([layer[:, row, column] for layer in (upper, lower)], axis=1)
     stir[len(BLENDSHAPE_INDEX) :] = 0
     return np.asarray(stir / (_STIRRED_MM * mm), np.float32)
 

@@ -23,23 +23,31 @@ __all__ = ["Parting", "find_parting"]
 
 Array = NDArray[np.float64]
 
-#: How far from the line the middle of a gap may lie, and how far from that the edges of the lips, in mouth widths.
+#: How far from the line the middle of a gap may lie, and how far from that the reddest of a lip, in mouth widths.
 _REACH: Final = 0.07
-_LIP: Final = 0.14
+_LIP_REACH: Final = 0.14
 #: Offsets at which the paint is looked up, across the line.
-_OFFSETS: Final = np.linspace(-_REACH - _LIP, _REACH + _LIP, 85)
-#: By so much of CIELAB's axis from green to red a gap is less red than either lip: from doubt to none.
+_OFFSETS: Final = np.linspace(-_REACH - _LIP_REACH, _REACH + _LIP_REACH, 85)
+#: By so much of CIELAB's axis from green to red a gap is less red than either lip: from doubt to none; where the
+#: landmarks find a gap of so many mouth widths, less is enough.
 _PALER: Final = (5.0, 8.0)
-#: In a gap that the landmarks find, in mouth widths, less is enough.
-_MARKED: Final = 0.07
 _PALER_MARKED: Final = (3.0, 6.0)
+_MARKED: Final = 0.07
 #: By no more than this are teeth darker than the darker lip, in CIELAB's lightness.
 _DARKEST: Final = -3.0
-#: Less is no gap, in mouth widths.
-_NARROWEST: Final = 0.05
-#: So far from the line between the lips a gap may begin, and so short may it be, in mouth widths.
+#: A gap is at least so high and so long, and begins no further than so from the line, in mouth widths.
+_LEAST_HEIGHT: Final = 0.05
+_LEAST_LENGTH: Final = 0.4
 _ASIDE: Final = 0.02
-_SHORTEST: Final = 0.4
+#: Towards the corners of the mouth the edges come together over some columns of the line's 65 (a standard deviation),
+#: and at the corners themselves, by this power of the way to them, whatever is painted there.
+_CLOSING: Final = 5
+_CORNER: Final = 8
+#: Columns over which an edge is cleaned by a median, and then by a mean.
+_MEDIAN: Final = 11
+_MEAN: Final = 7
+#: Lips that are this much of the least height apart belong to a gap.
+_OPEN: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,12 +64,14 @@ class Parting:
     def open_at(self, places: NDArray[Any]) -> Array:
         """Whether the lips are apart above and below (..., 2) places, from 0 to 1."""
         line = self.upper
-        gap = np.interp(line.along(places), line.along(line.points), -line.depth(self.lower.points), left=0, right=0)
-        return np.asarray(np.clip(-gap / (0.2 * _NARROWEST * line.width), 0, 1))
+        gap = np.interp(line.along(places), line.along(line.points), line.depth(self.lower.points), left=0, right=0)
+        return np.asarray(np.clip(gap / (_OPEN * _LEAST_HEIGHT * line.width), 0, 1))
 
 
 def find_parting(image: Image, line: LipLine, gap: float) -> Parting | None:
-    """The edges of lips that are painted apart; None for a mouth that is closed, or whose gap cannot be told.
+    """The edges of lips that are painted apart.
+
+    None for a mouth that is closed, and where a gap cannot be told: pictures in one hue have none.
 
     Args:
         image: (H, W, 3) uint8 RGB.
@@ -71,62 +81,85 @@ def find_parting(image: Image, line: LipLine, gap: float) -> Parting | None:
     import cv2
 
     marked = gap > _MARKED * line.width
-    least, sure_from = _PALER_MARKED if marked else _PALER
-    width, along = line.width, line.along(line.points)
-    smooth = cv2.GaussianBlur(image, (0, 0), max(width / 120, 0.5))
-    frame = line.points[0].astype(np.float64), line.axis, line.down
-    across = _OFFSETS[:, None] * width + ((line.points - line.points[0]) @ line.down)[None]
-    strip = cv2.cvtColor(paint_in_frame(smooth, frame, along, across) / 255, cv2.COLOR_RGB2LAB)
-    lightness, red = strip[:, :, 0].T.astype(np.float64), strip[:, :, 1].T.astype(np.float64)
-
-    middle = _OFFSETS[cheapest_path(np.where(np.abs(_OFFSETS) <= _REACH, red, np.inf))]
-    offset = _OFFSETS[None] - middle[:, None]
-    above, below = (offset < 0) & (offset > -_LIP), (offset > 0) & (offset < _LIP)
-    valley = np.where(np.abs(offset) < 0.02, red, np.inf).min(axis=1)
-    lips = [np.where(part, red, -np.inf).argmax(axis=1) for part in (above, below)]
+    lightness, red = _unrolled(image, line)
     column = np.arange(len(red))
-    paler = np.min([red[column, lip] for lip in lips], axis=0) - valley
-    core = np.abs(offset).argmin(axis=1)
-    lighter = lightness[column, core] - np.min([lightness[column, lip] for lip in lips], axis=0)
-    # A lip begins where half of its red is reached first: beyond there may be a dark line, or the skin.
-    upper_edge, lower_edge = (
-        _calm(_OFFSETS[_first(part & (red >= (valley + red[column, lip])[:, None] / 2), core, step)])
-        for part, lip, step in zip((above, below), lips, (-1, 1), strict=True)
-    )
-    inner = slice(len(red) // 4, -(len(red) // 4))
-    paleness, light, thickness, high, low = (
-        float(np.median(values[inner])) for values in (paler, lighter, lower_edge - upper_edge, upper_edge, lower_edge)
-    )
-    # The highlight of a wet lip is pale, too; but the line between the lips does not pass by it.
-    at_line = high <= _ASIDE and low >= -_ASIDE
-    if paleness < sure_from or (light < _DARKEST and not marked) or thickness < _NARROWEST or not at_line:
+    # Between the lips red is least; and a lip begins where half of its red is reached first: beyond that there may be a
+    # dark line, or the skin.
+    contrast = max(float(np.ptp(red)), 1.0)
+    middle = cheapest_path(np.where(np.abs(_OFFSETS) <= _REACH, red / contrast, np.inf))
+    least = red[column, middle]
+    edges: list[Array] = []
+    lips: list[NDArray[np.intp]] = []
+    for step in (-1, 1):
+        way = step * (_OFFSETS[None] - _OFFSETS[middle, None])
+        on_lip = (way > 0) & (way < _LIP_REACH)
+        reddest = np.where(on_lip, red, -np.inf).argmax(axis=1)
+        half = (least + red[column, reddest]) / 2
+        edges.append(_cleaned(_OFFSETS[_nearest(on_lip & (red >= half[:, None]), middle, step)]))
+        lips.append(reddest)
+    paler = np.min([red[column, lip] for lip in lips], axis=0) - least
+    lighter = lightness[column, middle] - np.min([lightness[column, lip] for lip in lips], axis=0)
+    upper, lower = edges
+    if not _is_gap(upper, lower, paler, lighter, marked=marked):
         return None
-    sure = np.clip((paler - least) / (sure_from - least), 0, 1)
-    # Towards the corners, where the lips meet, from the first column on in which there is no gap.
-    centre = len(sure) // 2
-    sure[centre:] = np.minimum.accumulate(sure[centre:])
-    sure[centre::-1] = np.minimum.accumulate(sure[centre::-1])
-    if sure.mean() < _SHORTEST:
+
+    doubt, sure = _PALER_MARKED if marked else _PALER
+    open_ = np.clip((paler - doubt) / (sure - doubt), 0, 1)
+    # From the middle outwards, up to the first column in which there is no gap.
+    centre = len(open_) // 2
+    open_[centre:] = np.minimum.accumulate(open_[centre:])
+    open_[centre::-1] = np.minimum.accumulate(open_[centre::-1])
+    if open_.mean() < _LEAST_LENGTH:
         return None
-    sure = cv2.GaussianBlur(sure[None], (0, 0), 5, borderType=cv2.BORDER_REPLICATE)[0]
-    sure *= 1 - np.abs(np.linspace(-1, 1, len(sure))) ** 8
-    upper, lower = (
-        LipLine((line.points + (edge * sure * width)[:, None] * line.down).astype(np.float32))
-        for edge in (upper_edge, lower_edge)
+    open_ = cv2.GaussianBlur(open_[None], (0, 0), _CLOSING, borderType=cv2.BORDER_REPLICATE)[0]
+    open_ *= 1 - np.abs(np.linspace(-1, 1, len(open_))) ** _CORNER
+    return Parting(
+        *(
+            LipLine((line.points + (edge * open_ * line.width)[:, None] * line.down).astype(np.float32))
+            for edge in (upper, lower)
+        )
     )
-    return Parting(upper, lower)
 
 
-def _first(found: NDArray[np.bool_], start: NDArray[np.intp], step: int) -> NDArray[np.intp]:
-    """The first place of each row from a start on, up or down, at which something is found; the last where nowhere."""
-    place = np.arange(found.shape[1])
-    beyond = found & ((place - start[:, None]) * step > 0)
-    far = np.where(beyond, np.abs(place - start[:, None]), found.shape[1]).min(axis=1)
-    return np.asarray(np.clip(start + step * far, 0, found.shape[1] - 1))
+def _unrolled(image: Image, line: LipLine) -> tuple[Array, Array]:
+    """The paint along the line and across it in CIELAB: lightness, and green to red, (65, 85) each."""
+    import cv2
+
+    smooth = cv2.GaussianBlur(image, (0, 0), max(line.width / 120, 0.5))
+    frame = line.points[0].astype(np.float64), line.axis, line.down
+    across = _OFFSETS[:, None] * line.width + ((line.points - line.points[0]) @ line.down)[None]
+    strip = paint_in_frame(smooth, frame, line.along(line.points), across)
+    lightness, red, _ = cv2.split(cv2.cvtColor(strip / 255, cv2.COLOR_RGB2LAB).astype(np.float64))
+    return lightness.T, red.T
 
 
-def _calm(path: Array) -> Array:
-    """A path without what only a few columns say, and without steps."""
-    padded = np.pad(path, 8, mode="edge")
-    median = np.median(np.lib.stride_tricks.sliding_window_view(padded, 11), axis=1)
-    return np.asarray(np.convolve(median, np.full(7, 1 / 7), mode="valid"))
+def _is_gap(upper: Array, lower: Array, paler: Array, lighter: Array, *, marked: bool) -> bool:
+    """Whether there is a gap between two edges in the middle half of a mouth, whose paint is paler than the lips."""
+    inner = slice(len(paler) // 4, -(len(paler) // 4))
+    high, low, height = (float(np.median(values[inner])) for values in (upper, lower, lower - upper))
+    paleness, light = float(np.median(paler[inner])), float(np.median(lighter[inner]))
+    return (
+        paleness >= (_PALER_MARKED if marked else _PALER)[1]
+        and (marked or light >= _DARKEST)
+        and height >= _LEAST_HEIGHT
+        # The highlight of a wet lip is pale, too; but the line between the lips does not pass by it.
+        and high <= _ASIDE
+        and low >= -_ASIDE
+    )
+
+
+def _nearest(found: NDArray[np.bool_], start: NDArray[np.intp], step: int) -> NDArray[np.intp]:
+    """For each row the place nearest to a start, after it (step 1) or before (-1), where something is found.
+
+    The last place where nothing is.
+    """
+    count = found.shape[1]
+    way = step * (np.arange(count) - start[:, None])
+    return np.asarray(np.clip(start + step * np.where(found & (way > 0), way, count).min(axis=1), 0, count - 1))
+
+
+def _cleaned(edge: Array) -> Array:
+    """An edge without what only a few columns say, and without steps."""
+    padded = np.pad(edge, (_MEDIAN + _MEAN) // 2 - 1, mode="edge")
+    median = np.median(np.lib.stride_tricks.sliding_window_view(padded, _MEDIAN), axis=1)
+    return np.asarray(np.convolve(median, np.full(_MEAN, 1 / _MEAN), mode="valid"))

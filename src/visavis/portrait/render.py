@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from visavis.portrait.breath import around
 from visavis.portrait.fields import Grid, smooth_step
 from visavis.portrait.helper import Helper, Task
-from visavis.portrait.inverse import freedom, invert, unfold
+from visavis.portrait.inverse import invert
 from visavis.portrait.lids import lid_positions, light_of, paint_eye
+from visavis.portrait.movement import Movement
 from visavis.portrait.paint import Pixels, moved_paint, over, prepared, squeezed_paint
 from visavis.portrait.rig import Rig, motion_weights
 from visavis.portrait.warp import (
@@ -36,8 +37,6 @@ from visavis.types import Expression, Float32, Image
 
 __all__ = ["MeshRenderer", "PortraitRenderer"]
 
-#: Weights below this move nothing that can be seen.
-_LEAST_WEIGHT: Final = 1e-3
 #: An eye that moves by less than this, in pixels, is left as painted.
 _LEAST_EYE_PX: Final = 0.01
 #: Paint may come from so far beyond the grid of the face, in face widths: a breath moves that far, and the grid ends.
@@ -69,6 +68,7 @@ class MeshRenderer:
 
     def __init__(self, rig: Rig, *, helper: bool | None = None) -> None:
         self.rig = rig
+        self._movement = Movement(rig)
         self._helper = Helper(present=(os.cpu_count() or 1) > 1 if helper is None else helper)
 
     def render(self, expression: Expression) -> Image:
@@ -80,7 +80,7 @@ class MeshRenderer:
         if expression.is_neutral:
             return picture
         weights = motion_weights(expression, rig.largest_sway)
-        displacement = _combined(rig.fields, weights)
+        displacement = self._movement.face(weights)
         moves = moving_nodes(displacement)
         moving = part_of(moves)
         face = None if moving is None else rig.grid.crop(*moving).box
@@ -90,7 +90,6 @@ class MeshRenderer:
         # Where the paint comes from, at every node; those that do not move are left out of the work.
         back = np.zeros_like(displacement)
         if moving is not None:
-            displacement[moving] = unfold(displacement[moving], rig.grid.step, self._freedom[moving])
             back[moving] = invert(displacement[moving], rig.grid.step)
         sources = node_sources(back, rig.grid, self._face.corner)
         lit = creased.result()
@@ -132,17 +131,6 @@ class MeshRenderer:
         """
         body = self.rig.body
         return -body.field, invert(body.field, body.grid.step) + body.field
-
-    @cached_property
-    def _freedom(self) -> Float32:
-        """How far the motion of each node may be smoothed; what the mouth draws over need not be."""
-        grid, mouth = self.rig.grid, self.rig.mouth.grid
-        return freedom(grid.rows, grid.columns, grid.part(mouth.box))
-
-    @cached_property
-    def _lips_freedom(self) -> Float32:
-        grid = self.rig.mouth.grid
-        return freedom(grid.rows, grid.columns)
 
     @cached_property
     def _lip_masks(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
@@ -244,8 +232,8 @@ class MeshRenderer:
         lips = []
         reach, within = with_neighbours(displacement, self.rig.grid, grid)
         motion = displacement[reach].copy()
-        for fields, mask in zip((mouth.lower, mouth.upper), self._lip_masks, strict=True):
-            motion[within] = unfold(_combined(fields, weights), grid.step, self._lips_freedom)
+        for moved, mask in zip(self._movement.lips(weights), self._lip_masks, strict=True):
+            motion[within] = moved
             back = invert(motion, grid.step)[within]
             sources = node_sources(back, grid, corner)
             places = pixel_sources(sources, grid, grid.box)
@@ -271,17 +259,6 @@ class _Part(NamedTuple):
 
     corner: tuple[int, int]
     pixels: Pixels
-
-
-def _combined(fields: Float32, weights: Float32) -> Float32:
-    """The sum of (K, rows, columns, 2) fields times their weights, (rows, columns, 2)."""
-    import cv2
-
-    flat = fields.reshape(*fields.shape[:2], -1)
-    total = np.zeros(flat.shape[1:], np.float32)
-    for motion in np.flatnonzero(np.abs(weights) > _LEAST_WEIGHT):
-        cv2.scaleAdd(flat[motion], float(weights[motion]), total, dst=total)
-    return total.reshape(fields.shape[1:])
 
 
 def _shifted(picture: NDArray[np.uint8], shift: Float32) -> NDArray[np.uint8]:

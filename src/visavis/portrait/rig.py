@@ -204,7 +204,9 @@ def make_rig(painting: Image, face: Face, *, basis: Basis | None = None) -> Rig:
     mm, softness = tooth_scale(line, face_width), edge_softness(painting, points[:MESH_POINTS])
     parting = find_parting(painting, line, gap)
     upper_mask, lower_mask = lip_masks(line, mouth_grid, mm=mm, softness=softness, parting=parting)
-    stir = lips_stir(line, mouth_grid, upper, lower, mm=mm)
+    stir = np.zeros((len(MOTIONS), 4), np.float32)
+    if parting is not None:
+        stir = lips_stir(line, mouth_grid, upper, lower, mm=mm)
     palette = read_palette(painting, points)
     lit = light_along(painting, line, palette)
     cavity, upper_teeth = paint_inside(
@@ -217,7 +219,7 @@ def make_rig(painting: Image, face: Face, *, basis: Basis | None = None) -> Rig:
         lower=lower.astype(np.float32),
         upper_mask=upper_mask,
         lower_mask=lower_mask,
-        stir=stir if parting is not None else np.zeros_like(stir),
+        stir=stir,
         cavity=cavity,
         upper_teeth=upper_teeth,
         shade=cavity_shade(len(MOTIONS)),

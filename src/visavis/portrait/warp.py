@@ -16,8 +16,8 @@ from visavis.portrait.fields import Grid
 from visavis.types import Float32
 
 __all__ = [
-    "Box", "bands_of", "magnified", "moving_nodes", "node_sources", "part_of", "pixel_sources", "source_distances",
-    "with_neighbours",
+    "Box", "Part", "bands_of", "magnified", "moving_nodes", "node_sources", "part_of", "pixel_sources",
+    "source_distances", "with_neighbours",
 ]  # fmt: skip
 
 #: `x0, y0, x1, y1` in pixels of the painting.

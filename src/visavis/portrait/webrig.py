@@ -56,9 +56,9 @@ def export_web_rig(rig: Rig, *, title: str = "") -> dict[str, bytes]:
     arrays.add("body", _quantised(rig.body.field[None], np.array([1 / body_scale], np.float32)))
     lips = np.stack([rig.mouth.lower, rig.mouth.upper], axis=1)
     arrays.add("lips", _quantised(lips, steps))
-    masks = np.concatenate([rig.mouth.lower_mask, rig.mouth.upper_mask], axis=2)
-    arrays.add("lip_masks", masks[:, :, [0, 1, 3, 4]])
-    arrays.add("stirred_lips", masks[:, :, [2, 5]])
+    masks = rig.mouth.lower_mask, rig.mouth.upper_mask
+    arrays.add("lip_masks", np.concatenate([mask[:, :, :2] for mask in masks], axis=2))
+    arrays.add("stirred_lips", np.stack([mask[:, :, 2] for mask in masks], axis=2))
     arrays.add("cavity", rig.mouth.cavity)
     arrays.add("upper_teeth", rig.mouth.upper_teeth)
     for index, eye in enumerate(rig.eyes):

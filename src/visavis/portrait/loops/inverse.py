@@ -104,14 +104,14 @@ def _slopes(field: Float32) -> Float32:
 
 
 @compiled
-def unfolded(field: Float32, freedom: Float32) -> Float32:
+def unfolded(field: Float32, shares: Float32) -> Float32:
     """The same field, smoothed where paint would be pressed together too far, or fold over itself.
 
     How far is told by the least determinant of the slopes towards the neighbours above or below, and left or right.
 
     Args:
         field: (rows, columns, 2) float32 in grid units.
-        freedom: (rows, columns) float32, how far each node may leave its place, from 0 to 1.
+        shares: (rows, columns) float32, how much of the smoothing each node takes, from 0 to 1.
 
     Returns:
         float32 of the same shape as the field.
@@ -119,31 +119,31 @@ def unfolded(field: Float32, freedom: Float32) -> Float32:
     rows, columns, _ = field.shape
     now, after = field.copy(), field.copy()
     # Which nodes may be pressed: all at first, and from then on those that have moved, and their neighbours.
-    asked, asked_next = np.ones((rows, columns), np.uint8), np.zeros((rows, columns), np.uint8)
+    pending, later = np.ones((rows, columns), np.uint8), np.zeros((rows, columns), np.uint8)
     top, bottom, left, right = _BORDER, rows - _BORDER, _BORDER, columns - _BORDER
     for _ in range(_ROUNDS):
         first_row, last_row, first_column, last_column = rows, -1, columns, -1
         for row in range(top, bottom):
             for column in range(left, right):
-                if asked[row, column] == 0 or freedom[row, column] == 0:
+                if pending[row, column] == 0 or shares[row, column] == 0:
                     continue
-                asked[row, column] = 0
+                pending[row, column] = 0
                 pressed = np.float32(1) - _least_determinant(now, row, column) / _MOST_PRESSED
                 if pressed <= 0:
                     continue
-                share = min(pressed, np.float32(1)) * freedom[row, column]
+                share = min(pressed, np.float32(1)) * shares[row, column]
                 for axis in range(2):
                     mean = _mean_around(now, row, column, axis)
                     after[row, column, axis] = now[row, column, axis] + share * (mean - now[row, column, axis])
-                asked_next[row - 1, column] = asked_next[row + 1, column] = asked_next[row, column] = 1
-                asked_next[row, column - 1] = asked_next[row, column + 1] = 1
+                later[row - 1, column] = later[row + 1, column] = later[row, column] = 1
+                later[row, column - 1] = later[row, column + 1] = 1
                 first_row, last_row = min(first_row, row), max(last_row, row)
                 first_column, last_column = min(first_column, column), max(last_column, column)
         if last_row < 0:
             break
         moved = slice(first_row, last_row + 1), slice(first_column, last_column + 1)
         now[moved] = after[moved]
-        asked, asked_next = asked_next, asked
+        pending, later = later, pending
         top, bottom = max(first_row - 1, _BORDER), min(last_row + 2, rows - _BORDER)
         left, right = max(first_column - 1, _BORDER), min(last_column + 2, columns - _BORDER)
     return now
@@ -151,7 +151,7 @@ def unfolded(field: Float32, freedom: Float32) -> Float32:
 
 @compiled
 def _least_determinant(field: Float32, row: int, column: int) -> np.float32:
-    """Of the four cells around a node, how much of its area the one keeps that is pressed together most."""
+    """The smallest share of its area that any of the four cells around a node keeps."""
     u, v = field[row, column, 0], field[row, column, 1]
     one = np.float32(1)
     left_x, left_y = one + u - field[row, column - 1, 0], v - field[row, column - 1, 1]

@@ -11,6 +11,7 @@ from visavis.portrait.basis import Basis, load_basis
 from visavis.portrait.eyes import CURVE_MARGIN, CURVE_SAMPLES
 from visavis.portrait.fields import Grid
 from visavis.portrait.lids import lid_positions
+from visavis.portrait.movement import Movement
 from visavis.portrait.pose import similarity
 from visavis.portrait.render import PortraitRenderer
 from visavis.portrait.rig import Rig, motion_weights
@@ -87,11 +88,11 @@ def carried(rig: Rig, expression: Expression) -> NDArray[np.float64]:
 
     Lips go with their layer, lids with their eye, everything else with the skin.
     """
-    weights = motion_weights(expression)
+    weights, movement = motion_weights(expression), Movement(rig)
     points = rig.landmarks[:MESH_POINTS]
-    moved = _sampled(rig.fields, weights, rig.grid, points)
-    for lip, fields in ((list(LIP_UPPER), rig.mouth.upper), (list(LIP_LOWER), rig.mouth.lower)):
-        moved[lip] = _sampled(fields, weights, rig.mouth.grid, points[lip])
+    moved = _sampled(movement.face(weights), rig.grid, points)
+    for lip, displacement in zip((list(LIP_LOWER), list(LIP_UPPER)), movement.lips(weights), strict=True):
+        moved[lip] = _sampled(displacement, rig.mouth.grid, points[lip])
     for eye in rig.eyes:
         top, bottom = lid_positions(eye, weights)
         for members, shift in zip(EYES[eye.side], (top - eye.upper, bottom - eye.lower), strict=True):
@@ -102,11 +103,12 @@ def carried(rig: Rig, expression: Expression) -> NDArray[np.float64]:
     return moved
 
 
-def _sampled(fields: Float32, weights: Float32, grid: Grid, points: Float32) -> NDArray[np.float64]:
-    """The weighted sum of fields at some points, bilinearly, (N, 2); 0 outside of the grid."""
+def _sampled(displacement: Float32, grid: Grid, points: Float32) -> NDArray[np.float64]:
+    """A displacement at some points, bilinearly, (N, 2); 0 outside of the grid."""
     import cv2
 
-    total = np.tensordot(weights, fields, axes=1)
     place = ((points - (grid.x0, grid.y0)) / grid.step).astype(np.float32)
-    sampled = cv2.remap(total, place[:, None, 0], place[:, None, 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+    sampled = cv2.remap(
+        displacement, place[:, None, 0], place[:, None, 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT
+    )
     return np.asarray(sampled.reshape(-1, 2), np.float64)

@@ -67,7 +67,8 @@ void main() {
   vec2 here = readOffset(field, at);
   // Parts that are drawn by themselves meet at borders, and must agree: nothing is smoothed there.
   ivec2 border = min(node, nodes - 1 - node), beside = max(hole.xy - node, node - hole.zw);
-  int away = min(min(border.x, border.y) - 1, max(beside.x, beside.y));
+  int outside = max(beside.x, beside.y);
+  int away = min(min(border.x, border.y) - 1, outside > 0 ? outside : -outside - 2);
   if (away > 0) {
     vec2 left = (here - readOffset(field, at - ivec2(1, 0))) / spacing + vec2(1.0, 0.0);
     vec2 right = (readOffset(field, at + ivec2(1, 0)) - here) / spacing + vec2(1.0, 0.0);
@@ -434,7 +435,7 @@ uniform sampler2D stirredLips;  // coverage of the lower lip and of the upper on
 uniform vec2 skull;
 uniform vec2 jaw;
 uniform float shade;      // how much of the light does not come into the cavity; its square, not to the upper teeth
-uniform float stirred;    // how much of that there is
+uniform float stirred;    // how far they have, from 0 to 1
 uniform float level;
 void main() {
   vec2 place = here();
