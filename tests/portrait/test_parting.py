@@ -7,6 +7,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from visavis.portrait.check import check_rig
 from visavis.portrait.gallery import OpenPortrait
@@ -18,6 +19,18 @@ from visavis.portrait.topology import LIP_INNER_LOWER, LIP_INNER_UPPER
 from visavis.types import Expression, Image
 
 SKIN, LIP, TEETH, DARK, GLOSS = (205, 170, 150), (165, 80, 80), (190, 182, 170), (60, 30, 30), (225, 195, 190)
+
+
+def landmarks(gap: float = 0.0) -> NDArray[np.float64]:
+    """The landmarks of a mouth that they find so far open, (478, 2); all others are at the origin."""
+    points = np.zeros((478, 2))
+    x = np.linspace(90, 210, len(LIP_INNER_UPPER))
+    half = gap / 2 * np.sin(np.linspace(0, np.pi, len(x)))
+    points[list(LIP_INNER_UPPER)] = np.stack([x, 100 - half], axis=1)
+    points[list(LIP_INNER_LOWER)] = np.stack([x, 100 + half], axis=1)
+    return points
+
+
 LINE = LipLine(np.stack([np.linspace(90, 210, 65), np.full(65, 100.0)], axis=1).astype(np.float32))
 
 
@@ -35,7 +48,7 @@ def mouth(
 
 @pytest.mark.parametrize("at", [95.0, 100.0, 105.0])
 def test_teeth_between_lips_are_found_where_they_are(at: float) -> None:
-    parting = find_parting(mouth(TEETH, thick=14, at=at), LINE, gap=0.0)
+    parting = find_parting(mouth(TEETH, thick=14, at=at), landmarks(), LINE, gap=0.0)
     assert parting is not None
     assert parting.upper.points[25:40, 1] == pytest.approx(at - 7, abs=1.5)
     assert parting.lower.points[25:40, 1] == pytest.approx(at + 7, abs=1.5)
@@ -46,32 +59,45 @@ def test_teeth_between_lips_are_found_where_they_are(at: float) -> None:
 
 def test_a_dark_gap_needs_the_landmarks_to_find_it_too() -> None:
     dark = mouth(DARK, thick=14)
-    assert find_parting(dark, LINE, gap=0.0) is None
-    assert find_parting(dark, LINE, gap=12.0) is not None
+    assert find_parting(dark, landmarks(), LINE, gap=0.0) is None
+    assert find_parting(dark, landmarks(12.0), LINE, gap=12.0) is not None
 
 
 @pytest.mark.parametrize("gap", [0.0, 12.0])
 @pytest.mark.parametrize("line", [False, True])
 def test_closed_lips_have_no_parting(gap: float, line: bool) -> None:
-    assert find_parting(mouth(LIP, thick=2, line=line), LINE, gap) is None
+    assert find_parting(mouth(LIP, thick=2, line=line), landmarks(gap), LINE, gap) is None
 
 
 @pytest.mark.parametrize("gap", [0.0, 12.0])
 def test_a_picture_in_one_hue_has_no_parting(gap: float) -> None:
     grey = cv2.cvtColor(mouth(TEETH, thick=14), cv2.COLOR_RGB2GRAY)
-    assert find_parting(np.stack([grey] * 3, axis=2), LINE, gap) is None
+    assert find_parting(np.stack([grey] * 3, axis=2), landmarks(gap), LINE, gap) is None
+
+
+def test_of_a_wide_gap_the_landmarks_know_the_edges() -> None:
+    """Below the teeth it is dark, and then there are more teeth: what is paler than the lips is not all of it."""
+    image = mouth(DARK, thick=40)
+    image[84:96, 110:190] = TEETH
+    image[112:116, 110:190] = TEETH
+    parting = find_parting(image, landmarks(38.0), LINE, gap=38.0)
+    assert parting is not None
+    assert parting.upper.points[25:40, 1] == pytest.approx(81.5, abs=4)
+    assert parting.lower.points[25:40, 1] == pytest.approx(118.5, abs=4)
+    grey = np.stack([cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)] * 3, axis=2)
+    assert find_parting(grey, landmarks(38.0), LINE, gap=38.0) is not None
 
 
 def test_what_is_too_low_or_too_short_or_too_red_is_no_gap() -> None:
-    assert find_parting(mouth(TEETH, thick=14), LINE, gap=0.0) is not None
-    assert find_parting(mouth(TEETH, thick=2), LINE, gap=0.0) is None
-    assert find_parting(mouth(TEETH, thick=14, long=24), LINE, gap=0.0) is None
+    assert find_parting(mouth(TEETH, thick=14), landmarks(), LINE, gap=0.0) is not None
+    assert find_parting(mouth(TEETH, thick=2), landmarks(), LINE, gap=0.0) is None
+    assert find_parting(mouth(TEETH, thick=14, long=24), landmarks(), LINE, gap=0.0) is None
     reddish = tuple(round(0.88 * lip + 0.12 * tooth) for lip, tooth in zip(LIP, TEETH, strict=True))
-    assert find_parting(mouth((reddish[0], reddish[1], reddish[2]), thick=14), LINE, gap=0.0) is None
+    assert find_parting(mouth((reddish[0], reddish[1], reddish[2]), thick=14), landmarks(), LINE, gap=0.0) is None
 
 
 def test_the_gloss_of_a_wet_lip_is_no_tooth() -> None:
-    assert find_parting(mouth(GLOSS, thick=10, at=112, line=True), LINE, gap=0.0) is None
+    assert find_parting(mouth(GLOSS, thick=10, at=112, line=True), landmarks(), LINE, gap=0.0) is None
 
 
 def painted_apart(portrait: OpenPortrait) -> OpenPortrait:
@@ -134,5 +160,10 @@ def test_a_head_that_turns_or_breathes_keeps_what_is_painted_between_its_lips(ma
 
 
 def test_closed_lips_keep_their_line_however_they_move(madonna: OpenPortrait) -> None:
-    assert find_parting(madonna.image, madonna.rig.mouth.line, madonna.rig.mouth.gap) is None
+    assert (
+        find_parting(
+            madonna.image, madonna.rig.landmarks.astype(np.float64), madonna.rig.mouth.line, madonna.rig.mouth.gap
+        )
+        is None
+    )
     assert not madonna.rig.mouth.stir.any()

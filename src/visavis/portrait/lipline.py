@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from visavis.portrait.topology import LIP_INNER_LOWER, LIP_INNER_UPPER
 from visavis.types import Float32, Image
 
-__all__ = ["PARTED", "LipLine", "cheapest_path", "find_lip_line"]
+__all__ = ["PARTED", "LipLine", "along_mouth", "cheapest_path", "find_lip_line"]
 
 Array = NDArray[np.float64]
 
@@ -95,8 +95,8 @@ def find_lip_line(image: Image, points: Array) -> tuple[LipLine, float]:
     """
     import cv2
 
-    upper = _resample(points[list(LIP_INNER_UPPER)])
-    lower = _resample(points[list(LIP_INNER_LOWER)])
+    upper = along_mouth(points[list(LIP_INNER_UPPER)])
+    lower = along_mouth(points[list(LIP_INNER_LOWER)])
     middle = (upper + lower) / 2
     marked = LipLine(middle.astype(np.float32))
     width, down = marked.width, marked.down
@@ -120,7 +120,7 @@ def find_lip_line(image: Image, points: Array) -> tuple[LipLine, float]:
     return LipLine((middle + shift[:, None] * down).astype(np.float32)), max(gap, 0.0)
 
 
-def _resample(line: Array) -> Array:
+def along_mouth(line: Array) -> Array:
     """The line at `_SAMPLES` points, evenly spaced along the chord between its ends."""
     axis = line[-1] - line[0]
     along = np.maximum.accumulate((line - line[0]) @ axis / (axis @ axis))

@@ -4,7 +4,8 @@
     parting.upper.depth(places) < 0  # on the upper lip
 
 What is between lips has less of their red. Teeth are as light as the lips or lighter, and so told from the dark line of
-a closed mouth; a dark gap is one where the landmarks, too, find the lips apart.
+a closed mouth; a dark gap is one where the landmarks, too, find the lips apart. Of a wide gap they know the edges
+better than the paint does, which may be teeth, tongue and dark at once.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.portrait.lipline import LipLine, cheapest_path
+from visavis.portrait.lipline import LipLine, along_mouth, cheapest_path
 from visavis.portrait.paint import paint_in_frame
+from visavis.portrait.topology import LIP_INNER_LOWER, LIP_INNER_UPPER
 from visavis.types import Image
 
 __all__ = ["Parting", "find_parting"]
@@ -33,6 +35,12 @@ _OFFSETS: Final = np.linspace(-_REACH - _LIP_REACH, _REACH + _LIP_REACH, 85)
 _PALER: Final = (5.0, 8.0)
 _PALER_MARKED: Final = (3.0, 6.0)
 _MARKED: Final = 0.07
+#: A gap of so many mouth widths is a wide one. Its edges are those of the landmarks, but for so much inwards, and
+#: so much outwards, which the paint may tell; and it is where the landmarks are at least so far apart.
+_WIDE: Final = 0.15
+_INWARDS: Final = 0.02
+_OUTWARDS: Final = 0.04
+_WIDE_FROM: Final = 0.04
 #: By no more than this are teeth darker than the darker lip, in CIELAB's lightness.
 _DARKEST: Final = -3.0
 #: A gap is at least so high and so long, and begins no further than so from the line, in mouth widths.
@@ -68,13 +76,14 @@ class Parting:
         return np.asarray(np.clip(gap / (_OPEN * _LEAST_HEIGHT * line.width), 0, 1))
 
 
-def find_parting(image: Image, line: LipLine, gap: float) -> Parting | None:
+def find_parting(image: Image, points: Array, line: LipLine, gap: float) -> Parting | None:
     """The edges of lips that are painted apart.
 
     None for a mouth that is closed, and where a gap cannot be told: pictures in one hue have none.
 
     Args:
         image: (H, W, 3) uint8 RGB.
+        points: (478, 2) landmarks in pixels.
         line: between the lips.
         gap: how far the landmarks find the lips parted, in pixels.
     """
@@ -100,11 +109,16 @@ def find_parting(image: Image, line: LipLine, gap: float) -> Parting | None:
     paler = np.min([red[column, lip] for lip in lips], axis=0) - least
     lighter = lightness[column, middle] - np.min([lightness[column, lip] for lip in lips], axis=0)
     upper, lower = edges
-    if not _is_gap(upper, lower, paler, lighter, marked=marked):
+    if gap > _WIDE * line.width:
+        marks = [line.depth(along_mouth(points[list(lip)])) / line.width for lip in (LIP_INNER_UPPER, LIP_INNER_LOWER)]
+        upper = _cleaned(np.clip(upper, marks[0] - _OUTWARDS, marks[0] + _INWARDS))
+        lower = _cleaned(np.clip(lower, marks[1] - _INWARDS, marks[1] + _OUTWARDS))
+        open_ = np.clip((marks[1] - marks[0]) / _WIDE_FROM, 0, 1)
+    elif _is_gap(upper, lower, paler, lighter, marked=marked):
+        doubt, sure = _PALER_MARKED if marked else _PALER
+        open_ = np.clip((paler - doubt) / (sure - doubt), 0, 1)
+    else:
         return None
-
-    doubt, sure = _PALER_MARKED if marked else _PALER
-    open_ = np.clip((paler - doubt) / (sure - doubt), 0, 1)
     # From the middle outwards, up to the first column in which there is no gap.
     centre = len(open_) // 2
     open_[centre:] = np.minimum.accumulate(open_[centre:])

@@ -202,7 +202,7 @@ def make_rig(painting: Image, face: Face, *, basis: Basis | None = None) -> Rig:
     mouth_grid = grid.crop(mouth_rows, mouth_columns)
     upper, lower = _lip_fields(points, moved, mouth_grid, line, fields[:, mouth_rows, mouth_columns], face_width)
     mm, softness = tooth_scale(line, face_width), edge_softness(painting, points[:MESH_POINTS])
-    parting = find_parting(painting, line, gap)
+    parting = find_parting(painting, points, line, gap)
     upper_mask, lower_mask = lip_masks(line, mouth_grid, mm=mm, softness=softness, parting=parting)
     stir = np.zeros((len(MOTIONS), 4), np.float32)
     if parting is not None:
