@@ -48,7 +48,7 @@ def sources_of(field: Float32) -> Float32:
         for column in range(columns):
             x, y = np.float32(column), np.float32(row)
             source_x, source_y = x - field[row, column, 0], y - field[row, column, 1]
-            for count in range(_STEPS):
+            for _ in range(_STEPS):
                 # The four nodes around the guess, and how much each counts.
                 at_x = min(max(source_x, np.float32(0)), np.float32(columns - 1))
                 at_y = min(max(source_y, np.float32(0)), np.float32(rows - 1))
@@ -74,7 +74,7 @@ def sources_of(field: Float32) -> Float32:
                 step_y = min(max((a * miss_y - c * miss_x) * scale, -_LONGEST_STEP), _LONGEST_STEP)
                 source_x += step_x
                 source_y += step_y
-                if count > 0 and max(abs(step_x), abs(step_y)) <= _ARRIVED:
+                if max(abs(step_x), abs(step_y)) <= _ARRIVED:
                     break
             back[row, column, 0], back[row, column, 1] = source_x - x, source_y - y
     return back

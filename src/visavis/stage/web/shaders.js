@@ -128,7 +128,7 @@ void main() {
     float scale = 1.0 / max(a * d - b * c, 0.25);
     vec2 further = clamp(vec2(d * miss.x - b * miss.y, a * miss.y - c * miss.x) * scale, -2.0, 2.0);
     place += further;
-    if (round > 0 && max(abs(further.x), abs(further.y)) <= 0.02) break;
+    if (max(abs(further.x), abs(further.y)) <= 0.02) break;
   }
   if (isPart == 1) {
     // What is drawn in from beyond the part moves there as the whole does; its own nodes do not know how.
