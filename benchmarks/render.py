@@ -37,7 +37,7 @@ from visavis.portrait.rig import make_rig
 from visavis.types import Expression
 
 #: Functions of the renderer that are timed apart, where they exist.
-METHODS = ("render", "_begin", "_begin_body", "_crease", "_paint_eyes", "_paint_mouth")
+METHODS = ("render", "_begin", "_begin_body", "_crease", "_paint_eyes", "_prepare_mouth")
 MOVEMENT = ("face", "lips")
 FUNCTIONS = (
     *("invert", "moving_nodes", "node_sources", "pixel_sources", "bands_of", "magnified"),

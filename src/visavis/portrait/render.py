@@ -24,6 +24,7 @@ from visavis.portrait.paint import Pixels, moved_paint, over, prepared, squeezed
 from visavis.portrait.rig import Rig, motion_weights
 from visavis.portrait.warp import (
     Box,
+    Part,
     bands_of,
     magnified,
     moving_nodes,
@@ -86,6 +87,7 @@ class MeshRenderer:
         face = None if moving is None else rig.grid.crop(*moving).box
         # What has been begun goes on beside this thread.
         creased = self._helper.begin(partial(self._crease, weights))
+        mouth = self._helper.begin(partial(self._prepare_mouth, displacement, weights))
         begun = self._begin_body(picture, expression.breath, face) if expression.breath else []
         # Where the paint comes from, at every node; those that do not move are left out of the work.
         back = np.zeros_like(displacement)
@@ -96,14 +98,17 @@ class MeshRenderer:
         if face is not None:
             begun += self._begin(picture, lit, sources, rig.grid, bands_of(face, rig.grid, moves))
         eyes = self._paint_eyes(lit, displacement, sources, weights, expression.gaze)
-        mouth = self._paint_mouth(lit, displacement, weights)
-        for part in reversed(begun):
-            part.result()
+        inside, lips = mouth.result()
+        for part, places, squeeze, alpha in lips:
+            lip = squeezed_paint(lit, places, rig.sharpness, squeeze)
+            inside[part] = over(inside[part], lip, alpha)
+        for task in reversed(begun):
+            task.result()
         for (x0, y0, x1, y1), eye, share in eyes:
             region = picture[y0:y1, x0:x1]
             region[:] = eye if share == 1 else cv2.addWeighted(eye, share, region, 1 - share, 0)
         x0, y0, x1, y1 = rig.mouth.grid.box
-        picture[y0:y1, x0:x1] = mouth
+        picture[y0:y1, x0:x1] = inside
         return picture
 
     @cached_property
@@ -213,8 +218,11 @@ class MeshRenderer:
             painted.append((box, paint, min(motion_px, 1.0)))
         return painted
 
-    def _paint_mouth(self, lit: Pixels, displacement: Float32, weights: Float32) -> Image:
-        """The mouth over its grid's box: the cavity, the upper teeth before it, then the lower lip, then the upper."""
+    def _prepare_mouth(self, displacement: Float32, weights: Float32) -> tuple[Image, list[_Lip]]:
+        """What is seen inside the mouth, over its grid's box, and how the lower lip and the upper one come over it.
+
+        Inside are the cavity, the upper teeth before it, and the shadows of the lips on both.
+        """
         import cv2
 
         mouth, corner = self.rig.mouth, self._face.corner
@@ -226,7 +234,7 @@ class MeshRenderer:
             cavity = cv2.convertScaleAbs(cavity, alpha=1 - shade)
             # The upper teeth stand before it, where light comes for longer.
             teeth = cv2.convertScaleAbs(teeth, alpha=1 - shade**2)
-        paint = over(cavity, teeth, alpha)
+        inside = over(cavity, teeth, alpha)
         stir = np.linalg.norm((weights @ mouth.stir).reshape(2, 2), axis=1)
         stirred = float(smooth_step(stir.max()))
         lips = []
@@ -245,13 +253,20 @@ class MeshRenderer:
             part = part_of(alpha > 0)
             if part is not None:  # each lip covers about half of the box
                 squeeze = pixel_sources(source_distances(sources, grid.step), grid, grid.box)
-                lips.append((part, squeezed_paint(lit, places[part], self.rig.sharpness, squeeze[part]), alpha[part]))
+                lips.append(_Lip(part, places[part], squeeze[part], alpha[part]))
             # Both lips' shadows fall on what lies inside alone, so a closing mouth does not darken.
             left = cv2.bitwise_not(shadow)
-            paint = cv2.multiply(paint, cv2.merge((left, left, left)), scale=1 / 255)
-        for part, lip, alpha in lips:
-            paint[part] = over(paint[part], lip, alpha)
-        return paint
+            inside = cv2.multiply(inside, cv2.merge((left, left, left)), scale=1 / 255)
+        return inside, lips
+
+
+class _Lip(NamedTuple):
+    """A lip within the mouth's box: where its paint comes from, from how far apart, and how much of it is seen."""
+
+    part: Part
+    places: Float32
+    squeeze: Float32
+    alpha: NDArray[np.uint8]
 
 
 class _Part(NamedTuple):
