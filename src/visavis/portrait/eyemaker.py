@@ -130,7 +130,6 @@ def make_eye(
         gaze=(gaze @ gaze_unit).astype(np.float32),
         shade=shade,
         shine=_shine(image, (origin, axis, down), u, (upper, lower, above), highlight),
-        gaze_unit=(gaze_unit * seen).astype(np.float32),
         box=box,
         white=white,
         iris=iris,

@@ -49,7 +49,6 @@ class Eye:
         gaze: (K, 2) float32, shift of the iris in pixels of the painting.
         shade: (K,) float32, how much of the eyeball's light a motion takes.
         shine: (3,) float32, RGB from 0 to 255 of a white in all the light that comes to this eye.
-        gaze_unit: (2, 2) float32, shift in pixels for gaze x = 1 and for gaze y = 1.
         box: `x0, y0, x1, y1` in pixels: all that the lids can move.
         white: (h, w, 3) uint8 RGB, the eyeball without its iris.
         iris: (h, w, 4) uint8 RGBA, completed behind the lids.
@@ -75,7 +74,6 @@ class Eye:
     gaze: Float32
     shade: Float32
     shine: Float32
-    gaze_unit: Float32
     box: tuple[int, int, int, int]
     white: Image
     iris: NDArray[np.uint8]
@@ -96,7 +94,7 @@ def still_where_hidden(right: Eye, left: Eye) -> tuple[Eye, Eye]:
 
 
 def _still(eye: Eye) -> Eye:
-    moves = ("upper_squint", "lower_squint", "blink", "gaze", "shade", "gaze_unit")
+    moves = ("upper_squint", "lower_squint", "blink", "gaze", "shade")
     return replace(eye, **{name: np.zeros_like(getattr(eye, name)) for name in moves})
 
 

@@ -97,7 +97,7 @@ class MeshRenderer:
         lit = creased.result()
         if face is not None:
             begun += self._begin(picture, lit, sources, rig.grid, bands_of(face, rig.grid, moves))
-        eyes = self._paint_eyes(lit, displacement, sources, weights, expression.gaze)
+        eyes = self._paint_eyes(lit, displacement, sources, weights)
         inside, lips = mouth.result()
         for part, places, squeeze, alpha in lips:
             lip = squeezed_paint(lit, places, rig.sharpness, squeeze)
@@ -194,13 +194,13 @@ class MeshRenderer:
         return lit
 
     def _paint_eyes(
-        self, lit: Pixels, displacement: Float32, sources: Float32, weights: Float32, gaze: Float32
+        self, lit: Pixels, displacement: Float32, sources: Float32, weights: Float32
     ) -> list[tuple[Box, Image, float]]:
         """Both eyes, as far as they move, carried along by the face: where, what, and how much of it is seen."""
         grid, painted = self.rig.grid, []
         for eye in self.rig.eyes:
             lids = lid_positions(eye, weights)
-            shift = eye.gaze.T @ weights + gaze @ eye.gaze_unit
+            shift = eye.gaze.T @ weights
             light = light_of(eye, lids[0], weights)
             # Over its first pixel of motion an eye goes over from the painter's to the rig's: nothing jumps.
             motion_px = max(float(np.abs(shift).max()), float(np.abs(np.subtract(lids, (eye.upper, eye.lower))).max()))

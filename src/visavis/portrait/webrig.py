@@ -21,14 +21,14 @@ from visavis.portrait.creases import Creases
 from visavis.portrait.eyes import CLOSED, CURVE_MARGIN, Eye
 from visavis.portrait.fields import Grid
 from visavis.portrait.lids import LID_ROOM, LIFTED_LIGHT, LOWER_BOUNDS, ROUNDNESS, UPPER_BOUNDS, WHOLLY_LIFTED
-from visavis.portrait.rig import MOTIONS, Rig
+from visavis.portrait.rig import LOOKS, MOTIONS, Rig
 from visavis.types import BLENDSHAPES, Float32
 
 __all__ = ["FORMAT", "VERSION", "export_web_rig"]
 
 #: What `manifest.json` calls itself, and which form of it this is.
 FORMAT: Final = "visavis-rig"
-VERSION: Final = 8
+VERSION: Final = 9
 
 #: Displacements need not be finer than this, in face widths: far below what can be seen, and small files.
 _FINEST: Final = 1e-5
@@ -81,6 +81,7 @@ def export_web_rig(rig: Rig, *, title: str = "") -> dict[str, bytes]:
         "painting": "painting.png",
         "blendshapes": list(BLENDSHAPES),
         "motions": list(MOTIONS),
+        "looks": [list(pair) for pair in LOOKS],
         "face_width": _number(rig.face_width),
         "sharpness": _number(rig.sharpness),
         "grid": _grid(rig.grid),
@@ -182,7 +183,6 @@ def _eye(eye: Eye, rig: Rig) -> dict[str, Any]:
         "gaze": _numbers(eye.gaze),
         "shade": _numbers(eye.shade),
         "shine": _numbers(eye.shine / 255),
-        "gaze_unit": _numbers(eye.gaze_unit),
         "box": [int(edge) for edge in eye.box],
         # How far each motion at weight 1 carries the box: -x, -y, +x, +y at most.
         "carried": _numbers(np.concatenate([around.min(axis=(1, 2)), around.max(axis=(1, 2))], axis=1)),

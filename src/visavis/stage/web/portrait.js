@@ -190,7 +190,11 @@ class Moving {
     all.set(boundedSway(sway, manifest.largest_sway), weights.length);
     all[weights.length + 3] = breath;
     all[0] = 0; // `_neutral` moves nothing
-    if (!all.some(Boolean) && !gaze[0] && !gaze[1]) return null;
+    // A gaze is a look of both eyes, so that lids go up and down with it as with any look.
+    [gaze[0], -gaze[0], gaze[1], -gaze[1]].forEach((far, way) => {
+      if (far > 0) manifest.looks[way].forEach((motion) => { all[motion] += far; });
+    });
+    if (!all.some(Boolean)) return null;
 
     const active = this.active;
     active.count = 0;
@@ -220,7 +224,7 @@ class Moving {
       .map((axis) => all.reduce((total, weight, motion) => total + weight * manifest.mouth.stir[motion][axis], 0));
     const far = Math.min(Math.max(Math.hypot(upperX, upperY), Math.hypot(lowerX, lowerY)), 1);
     const stirred = far * far * (3 - 2 * far);
-    const eyes = this.eyes.map((eye) => poseEye(eye, manifest.lids, all, gaze));
+    const eyes = this.eyes.map((eye) => poseEye(eye, manifest.lids, all));
     return { skull, jaw, shade, stirred, creased, breath, eyes };
   }
 
@@ -299,10 +303,9 @@ class Moving {
 }
 
 /** How far the lids close and the iris shifts, and what light comes in; null where nothing of the eye moves. */
-function poseEye(eye, lids, weights, gaze) {
+function poseEye(eye, lids, weights) {
   const shift = [0, 1].map(
-    (axis) => weights.reduce((total, weight, motion) => total + weight * eye.gaze[motion][axis], 0)
-      + gaze[0] * eye.gaze_unit[0][axis] + gaze[1] * eye.gaze_unit[1][axis],
+    (axis) => weights.reduce((total, weight, motion) => total + weight * eye.gaze[motion][axis], 0),
   );
   const squint = saturated(dot(eye.upper_squint, weights), ...lids.upper_bounds);
   const raised = saturated(dot(eye.lower_squint, weights), ...lids.lower_bounds);
