@@ -95,13 +95,15 @@ def _print_reading(reading: Reading) -> None:
     """The reading as a table with bars: emotions, the strongest blendshapes, attributes where they were read."""
     from rich.table import Column, Table
 
+    from visavis.reading import to_expression
+
     table = Table(Column("what"), Column("", no_wrap=True), Column("", justify="right"), title="What the face shows")
     if reading.emotion is not None:
         for label, value in reading.emotion.as_dict().items():
             mark = "bold " if label == reading.emotion.dominant else ""
             table.add_row(f"[{mark}yellow]{label}[/]", _bar(value, "yellow"), f"{value:.2f}")
         table.add_section()
-    strongest = sorted(reading.expression, key=lambda pair: -pair[1])[:8]
+    strongest = sorted(to_expression(reading.face), key=lambda pair: -pair[1])[:8]
     for name, value in strongest:
         table.add_row(name, _bar(value, "cyan"), f"{value:.2f}")
     if reading.attributes:

@@ -1,4 +1,4 @@
-"""From a face to its Expression: what a portrait can play."""
+"""From a face to its Expression, in the landmarker's own scores."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ from visavis.reading.expression import to_expression
 from visavis.reading.motion import Stillness
 from visavis.reading.protocol import EmotionReader
 from visavis.reading.rest import RestingFace
+from visavis.reading.retarget import retargeted
 from visavis.reading.smooth import OneEuro, SteadyEmotion
 from visavis.types import Emotion, Expression, Face, Image, Reading, Reason
 
@@ -169,8 +170,9 @@ class FaceReader:
                     emotion = memory.rest.step(emotion, dt_s, stillness=stillness, unsure_below=below)
                 emotion = memory.emotion.step(emotion, dt_s, stillness=stillness)
             expression = _steady(expression, memory, dt_s)
+        played = retargeted(expression)
         reasons = self._reasons(face, image, attributes, emotion, memory, time_s) if self._explain else ()
-        return Reading(face=face, expression=expression, emotion=emotion, attributes=attributes, reasons=reasons)
+        return Reading(face=face, expression=played, emotion=emotion, attributes=attributes, reasons=reasons)
 
     def forget(self) -> None:
         """Drop what is remembered of all faces."""
