@@ -217,7 +217,7 @@ def test_health_counts_rates_and_latencies() -> None:
 def test_everybodys_mean_can_lead_and_is_read_once() -> None:
     from visavis.faces import LeadPolicy, Tracker
     from visavis.portrait.answer import Answerer
-    from visavis.reading import FaceReader
+    from visavis.reading import FaceReader, to_expression
     from visavis.stage.pipeline import Pipeline
 
     finder = ToldFinder((smiling_face(0.2, x=0), smiling_face(1.0, x=40)))
@@ -226,7 +226,7 @@ def test_everybodys_mean_can_lead_and_is_read_once() -> None:
     )
     snapshot = pipeline.step(blank(), 0.0)
     assert snapshot.lead is not None
-    assert snapshot.lead.expression["mouthSmileLeft"] == pytest.approx(0.6)
+    assert to_expression(snapshot.lead.face)["mouthSmileLeft"] == pytest.approx(0.6)
     assert len(snapshot.readings) == 2
     assert [reading is snapshot.lead for reading in snapshot.readings].count(True) == 1
 

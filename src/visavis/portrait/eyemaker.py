@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from visavis.portrait.basis import Basis
 from visavis.portrait.eyes import CLOSED, CURVE_MARGIN, CURVE_SAMPLES, Eye, stretched
 from visavis.portrait.fields import smooth_step
-from visavis.portrait.paint import paint_in_frame
+from visavis.portrait.paint import own_hue, paint_in_frame
 from visavis.portrait.topology import BROWS, EYES, IRISES
 from visavis.types import BLENDSHAPE_INDEX, BLENDSHAPES, Float32, Image
 
@@ -208,7 +208,8 @@ def _shine(
     across = np.concatenate([upper + (above - upper) * depth, lower + 0.3 * width * depth])
     lightness = np.quantile(paint_in_frame(image, frame, along, across).mean(axis=2), 0.75)
     share = min(float(lightness) / (_LIT_SKIN * max(float(highlight.mean()), 1.0)), 1.0)
-    return np.asarray(share * (highlight + highlight.mean()) / 2, np.float32)
+    hue = own_hue(highlight, 0.5)
+    return np.asarray(share * (hue * highlight + (1 - hue) * highlight.mean()), np.float32)
 
 
 def _paint_eyeball(

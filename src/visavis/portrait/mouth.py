@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from visavis.portrait.fields import Grid
 from visavis.portrait.hull import inside_hull
 from visavis.portrait.lipline import LipLine
-from visavis.portrait.paint import paint_in_frame
+from visavis.portrait.paint import own_hue, paint_in_frame
 from visavis.portrait.parting import Parting
 from visavis.portrait.topology import LIP_INNER_LOWER, LIP_INNER_UPPER, LIP_OUTER_LOWER
 from visavis.types import BLENDSHAPE_INDEX, Float32, Image
@@ -323,11 +323,12 @@ def _paint_upper_teeth(
 
 
 def _tooth_colour(palette: Palette) -> Float32:
-    """Ivory in the painting's light: a little lighter than its lit skin, and half of its hue; grey in a grey one."""
+    """Ivory in the painting's light: a little lighter than its lit skin, half of its hue or more; grey in grey."""
     grey = float(palette.light @ _LUMA)
     own = palette.light / max(grey, 1.0)
     coloured = min(float(np.abs(own - 1).max()) / _COLOURED, 1.0)
-    return np.asarray(grey * _TOOTH_LIGHT * (0.55 * own + 0.45 * (1 + coloured * (_IVORY - 1))), np.float32)
+    share = own_hue(palette.light, 0.55)
+    return np.asarray(grey * _TOOTH_LIGHT * (share * own + (1 - share) * (1 + coloured * (_IVORY - 1))), np.float32)
 
 
 def _tooth_row(

@@ -27,10 +27,14 @@ from visavis.portrait.warp import part_of
 from visavis.types import Float32, Image
 
 __all__ = [
-    "Pixels", "edge_softness", "face_sharpness", "measure_sharpness", "moved_paint", "over", "paint_in_frame",
-    "prepared", "squeezed_paint", "texture_energy",
+    "Pixels", "edge_softness", "face_sharpness", "measure_sharpness", "moved_paint", "over", "own_hue",
+    "paint_in_frame", "prepared", "squeezed_paint", "texture_energy",
 ]  # fmt: skip
 
+#: Blue for one of red in lit skin, from where on a varnish is taken to have yellowed it, and where it has wholly; a
+#: white then takes so much more of the skin's hue.
+_YELLOW: Final = (0.66, 0.4)
+_VARNISH: Final = 0.3
 #: (h, w, 4) uint8: RGB, and a chequerboard of 0 and 255.
 Pixels = NDArray[np.uint8]
 
@@ -182,6 +186,20 @@ def edge_softness(painting: Image, points: NDArray[np.float64]) -> float:
     """
     energy = texture_energy(*_face_of(painting, points))
     return float(np.clip((_CRISP / max(energy, 1e-9)) ** (1 / 3), 1, _SOFTEST))
+
+
+def own_hue(light: Float32, share: float) -> float:
+    """How much of the hue of lit skin a white beside it takes: `share`, and more under a yellowed varnish.
+
+    Varnish yellows white and skin alike, and skin by nature is seldom yellower than this.
+
+    >>> own_hue(np.array([226, 180, 153], np.float32), 0.5)
+    0.5
+    >>> own_hue(np.array([225, 184, 96], np.float32), 0.5) > 0.7
+    True
+    """
+    ratio = float(light[2]) / max(float(light[0]), 1.0)
+    return share + _VARNISH * float(np.clip((_YELLOW[0] - ratio) / (_YELLOW[0] - _YELLOW[1]), 0, 1))
 
 
 def _face_of(painting: Image, points: NDArray[np.float64]) -> tuple[Image, NDArray[np.bool_]]:

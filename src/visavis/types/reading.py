@@ -18,7 +18,7 @@ class Reading:
 
     Attributes:
         face: where it is, with its landmarks and blendshapes.
-        expression: the face's expression, as a portrait would play it.
+        expression: the face's expression, as a portrait plays it (`visavis.reading.retargeted`).
         emotion: probabilities of the seven emotions, or None when no emotion is read (attributes-only mode).
         attributes: probability in [0, 1] by CelebA attribute name, or None when no classifier is loaded.
         reasons: what speaks for the emotion that is told, strongest first; empty unless reasons are asked for.
