@@ -110,7 +110,7 @@ class SmoothingConfig:
         float, Field(gt=0, le=100, description="So many times likelier is `neutral` than the reader takes it to be.")
     ] = 1.0
     learn_rest: Annotated[
-        bool, Field(description="Learn each person's resting face, so that low brows are not taken for anger.")
+        bool, Field(description="Learn each person's resting face, so that low brows are not taken for anger, nor mirrored.")
     ] = True
 
 

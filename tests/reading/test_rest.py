@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from tests.reading.faces import both, face_of
-from visavis.reading import FaceReader, create_emotion_reader
+from visavis.reading import FaceReader, Smoothing, create_emotion_reader
 from visavis.reading.motion import Stillness
-from visavis.reading.rest import RestingFace
-from visavis.types import Emotion
+from visavis.reading.rest import RestingExpression, RestingFace
+from visavis.types import BLENDSHAPES, Emotion, Expression
 
 LOW_BROWS = {**both("browDown", 0.55), **both("mouthPress", 0.25), **both("eyeSquint", 0.4)}
 FROWN = Emotion.from_mapping({"anger": 0.45, "neutral": 0.4, "sadness": 0.15})
@@ -115,3 +115,55 @@ def test_stillness_tells_trembling_from_moving() -> None:
     assert min(trembles[30:]) > 0.9
     moving = [still.step(np.full(52, 0.08 * step, np.float32), 1 / 30) for step in range(8)]
     assert moving[6] == 0
+
+
+RAISED = Expression.from_mapping({"browInnerUp": 0.35, **both("eyeSquint", 0.4)}, gaze=(0.1, -0.3))
+
+
+def watch_expression(expression: Expression, seconds: float, *, stillness: float = 1.0) -> RestingExpression:
+    rest = RestingExpression()
+    for _ in range(round(seconds * 30)):
+        rest.step(expression, 1 / 30, stillness=stillness)
+    return rest
+
+
+def test_what_a_face_shows_at_rest_is_not_played() -> None:
+    rest = watch_expression(RAISED, 3.0)
+    played = rest.step(RAISED, 1 / 30)
+    assert played.weights.max() < 0.1
+    assert np.abs(played.gaze).max() < 0.1
+    raised = rest.step(Expression.from_mapping({"browInnerUp": 1.0}), 1 / 30)
+    assert raised["browInnerUp"] == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("shape", ["mouthSmile", "jawOpen", "cheekSquint"])
+def test_a_smile_or_an_open_jaw_held_from_the_first_frame_is_played(shape: str) -> None:
+    held = Expression.from_mapping({name: 0.6 for name in BLENDSHAPES if name.startswith(shape)})
+    played = watch_expression(held, 5.0).step(held, 1 / 30)
+    np.testing.assert_allclose(played.weights, held.weights, atol=1e-3)
+
+
+def test_a_face_that_moves_teaches_no_rest() -> None:
+    played = watch_expression(RAISED, 3.0, stillness=0.2).step(RAISED, 1 / 30, stillness=0.2)
+    np.testing.assert_array_equal(played.weights, RAISED.weights)
+    np.testing.assert_array_equal(played.gaze, RAISED.gaze)
+
+
+def test_a_rest_that_was_learnt_too_high_comes_down_and_never_rises() -> None:
+    rest = watch_expression(RAISED, 3.0)
+    for _ in range(300):
+        rest.step(Expression(), 1 / 30)
+    faint = Expression.from_mapping(both("eyeSquint", 0.3))
+    for _ in range(300):
+        played = rest.step(faint, 1 / 30)
+    assert played["eyeSquintLeft"] == pytest.approx(0.3, abs=0.02)
+
+
+@pytest.mark.parametrize("learn", [True, False])
+def test_a_reader_learns_a_resting_expression_when_it_is_told_to(learn: bool) -> None:
+    reader = FaceReader(smoothing=Smoothing(learn_rest=learn))
+    for index in range(90):
+        reading = reader.read(face_of({"browInnerUp": 0.35}, track_id=1), time_s=index / 30)
+    assert (reading.expression["browInnerUp"] < 0.05) is learn
+    stranger = reader.read(face_of({"browInnerUp": 0.35}, track_id=2), time_s=3.0)
+    assert stranger.expression["browInnerUp"] > 0.1

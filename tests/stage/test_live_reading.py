@@ -53,7 +53,7 @@ def test_in_mirror_mode_the_spectators_own_weights_pass(shared: Path, landmarker
     played = np.stack([snapshot.answer.weights for snapshot in snapshots if snapshot.lead])
     seen = np.stack([snapshot.lead.expression.weights for snapshot in snapshots if snapshot.lead])
     assert np.median(np.abs(played - seen).max(axis=1)) < 0.05
-    assert played.max() > 0.9
+    assert played.max() > 0.75
 
 
 def test_when_the_face_leaves_the_portrait_comes_to_rest(shared: Path, landmarker: Landmarker) -> None:

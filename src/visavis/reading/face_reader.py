@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from visavis.reading.expression import to_expression
 from visavis.reading.motion import Stillness
 from visavis.reading.protocol import EmotionReader
-from visavis.reading.rest import RestingFace
+from visavis.reading.rest import RestingExpression, RestingFace
 from visavis.reading.retarget import retargeted
 from visavis.reading.smooth import OneEuro, SteadyEmotion
 from visavis.types import Emotion, Expression, Face, Image, Reading, Reason
@@ -38,7 +38,8 @@ class Attributes(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Smoothing:
-    """How a face that is followed over time is steadied; see `OneEuro`, `SteadyEmotion` and `RestingFace`."""
+    """How a face that is followed over time is steadied; see `OneEuro`, `SteadyEmotion`, `RestingFace` and
+    `RestingExpression`."""
 
     min_cutoff_hz: float = 2.0
     beta: float = 1.5
@@ -104,6 +105,7 @@ class _Memory:
     sway: OneEuro
     emotion: SteadyEmotion
     rest: RestingFace | None
+    at_rest: RestingExpression | None
     stillness: Stillness = field(default_factory=Stillness)
     attributes_at: _Last = field(default_factory=_Last)
     emotion_at: _Last = field(default_factory=_Last)
@@ -170,6 +172,8 @@ class FaceReader:
                     emotion = memory.rest.step(emotion, dt_s, stillness=stillness, unsure_below=below)
                 emotion = memory.emotion.step(emotion, dt_s, stillness=stillness)
             expression = _steady(expression, memory, dt_s)
+            if memory.at_rest is not None:
+                expression = memory.at_rest.step(expression, dt_s, stillness=stillness)
         played = retargeted(expression)
         reasons = self._reasons(face, image, attributes, emotion, memory, time_s) if self._explain else ()
         return Reading(face=face, expression=played, emotion=emotion, attributes=attributes, reasons=reasons)
@@ -311,4 +315,5 @@ def _new_memory(how: Smoothing, time_s: float) -> _Memory:
             neutral_odds=how.neutral_odds,
         ),
         rest=RestingFace() if how.learn_rest else None,
+        at_rest=RestingExpression() if how.learn_rest else None,
     )

@@ -1,15 +1,19 @@
-"""What a person's face looks like at rest, learnt while it is watched, so that low brows are not taken for anger."""
+"""What a person's face looks like at rest, learnt while it is watched, so that low brows are not taken for anger.
+
+`RestingFace` takes it off an emotion, `RestingExpression` off what a portrait is to play: at rest it is the painting.
+"""
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 
-from visavis.types import EMOTIONS, Emotion, Float32
+from visavis.types import BLENDSHAPES, EMOTIONS, Emotion, Expression, Float32
 
-__all__ = ["RestingFace"]
+__all__ = ["RestingExpression", "RestingFace"]
 
 #: Log-odds of an emotion against `neutral` that a resting face may show without being out of the ordinary.
 _USUAL: Final = -1.0
@@ -26,6 +30,22 @@ _BOUNDS: Final = {
     "disgust": 1.2,
 }
 _BOUND: Final = np.array([_BOUNDS[label] for label in EMOTIONS], np.float32)
+#: The same of blendshapes, by how their names begin: brows and lids of many are read as raised or narrowed at rest, the
+#: more so by a camera that stands low. A smile or a dropped jaw is next to never a face's rest.
+_HELD: Final = {
+    "brow": 0.5,
+    "eyeSquint": 0.5,
+    "eyeBlink": 0.25,
+    "eyeWide": 0.25,
+    "nose": 0.3,
+    "jaw": 0.08,
+    "mouth": 0.2,
+}
+_SMILES: Final = ("mouthSmile", "mouthUpperUp", "cheek", "mouthDimple")
+_SMILE: Final = 0.1
+#: A resting gaze goes to the portrait, wherever the camera is.
+_GAZE: Final = 0.4
+_WEIGHTS: Final = len(BLENDSHAPES)
 #: Seconds of stillness that weigh as much as what is known of faces in general: that there is nothing to take off.
 _PRIOR_S: Final = 0.4
 #: Seconds of stillness after which a face is known.
@@ -57,10 +77,7 @@ class RestingFace:
     """
 
     def __init__(self) -> None:
-        self._seen: list[Float32] = []
-        self._still_s = 0.0
-        self._rest: Float32 | None = None
-        self._slow: Float32 | None = None
+        self._learnt = _Learnt(_USUAL, _BOUND)
 
     @property
     def correction(self) -> dict[str, float]:
@@ -79,7 +96,7 @@ class RestingFace:
         odds = np.log(np.maximum(emotion.probabilities, 1e-6))
         odds = (odds - odds[0]).astype(np.float32)
         if stillness >= _STILL_ENOUGH and dt_s > 0:
-            self._learn(odds, dt_s)
+            self._learnt.learn(odds, dt_s, calm=bool((odds - self._correction()).max() <= 0))
         corrected = odds - self._correction()
         shares = np.exp(corrected - corrected.max())
         probabilities = (shares / shares.sum()).astype(np.float32)
@@ -87,23 +104,84 @@ class RestingFace:
 
     def _correction(self) -> Float32:
         """(7,) float32, at least 0."""
+        correction = self._learnt.correction()
+        correction[0] = 0
+        return correction
+
+
+class RestingExpression:
+    """Learns how one person's expression is read at rest, as `RestingFace` does, and takes it off what is read.
+
+    What is left of a weight is stretched to [0, 1] again. A gaze is counted from where it rests, to any side.
+
+    >>> rest = RestingExpression()
+    >>> brows = Expression.from_mapping({"browInnerUp": 0.4, "mouthSmileLeft": 0.8})
+    >>> for _ in range(90):
+    ...     played = rest.step(brows, 1 / 30)
+    >>> played["browInnerUp"] < 0.1, played["mouthSmileLeft"] > 0.79
+    (True, True)
+    """
+
+    def __init__(self) -> None:
+        # Weights have one side, and gaze has two: left and right, up and down are learnt each by itself.
+        self._learnt = _Learnt(0.0, np.concatenate([_held(), np.full(4, _GAZE, np.float32)]))
+
+    def step(self, expression: Expression, dt_s: float, *, stillness: float = 1.0) -> Expression:
+        """The expression with the person's rest taken off, `dt_s` seconds after the step before."""
+        weights, gaze = expression.weights, expression.gaze
+        if stillness >= _STILL_ENOUGH and dt_s > 0:
+            sides = np.maximum(np.concatenate([gaze, -gaze]), 0)
+            self._learnt.learn(np.concatenate([weights, sides]), dt_s)
+        rest = self._learnt.correction()
+        sides = rest[_WEIGHTS:].reshape(2, 2)
+        return replace(
+            expression,
+            weights=np.clip((weights - rest[:_WEIGHTS]) / (1 - rest[:_WEIGHTS]), 0, 1),
+            gaze=np.clip(gaze - sides[0] + sides[1], -1, 1),
+        )
+
+
+def _held() -> Float32:
+    """(52,) float32: how much of each weight may be a face's rest."""
+    bounds = np.full(_WEIGHTS, _SMILE, np.float32)
+    for index, name in enumerate(BLENDSHAPES):
+        if not name.startswith(_SMILES):
+            bounds[index] = next((bound for part, bound in _HELD.items() if name.startswith(part)), _SMILE)
+    return bounds
+
+
+class _Learnt:
+    """The median of what a still face shows over its first seconds, and how much of it counts as rest.
+
+    `usual` is what any face may show, `bound` how much more of each value is believed to be rest.
+    """
+
+    def __init__(self, usual: float, bound: Float32) -> None:
+        self._usual, self._bound = usual, bound
+        self._seen: list[Float32] = []
+        self._still_s = 0.0
+        self._rest: Float32 | None = None
+        self._slow: Float32 | None = None
+
+    def correction(self) -> Float32:
+        """(N,) float32 like the bound, at least 0."""
         if self._rest is None:
-            return np.zeros(len(EMOTIONS), np.float32)
-        beyond = np.maximum(self._rest - _USUAL, 0) / _BOUND
-        beyond[0] = 0
+            return np.zeros_like(self._bound)
+        beyond = np.maximum(self._rest - self._usual, 0) / self._bound
         # Up to the bound all is taken off, up to twice the bound no more than that, and at three times nothing.
         share = np.minimum(beyond, 1) * np.clip(3 - beyond, 0, 1)
         known = self._still_s / (self._still_s + _PRIOR_S)
-        return np.asarray(share * _BOUND * np.float32(known), np.float32)
+        return np.asarray(share * self._bound * np.float32(known), np.float32)
 
-    def _learn(self, odds: Float32, dt_s: float) -> None:
+    def learn(self, values: Float32, dt_s: float, *, calm: bool = True) -> None:
+        """Take in what a still face shows; a face that is known teaches only while it is calm."""
         if self._still_s < _LEARN_S:
-            self._seen.append(odds)
+            self._seen.append(values)
             self._still_s += dt_s
             self._rest = np.median(np.stack(self._seen), axis=0).astype(np.float32)
             self._slow = self._rest.copy()
             if self._still_s >= _LEARN_S:
                 self._seen.clear()
-        elif self._slow is not None and self._rest is not None and (odds - self._correction()).max() <= 0:
-            self._slow += np.float32(1 - math.exp(-dt_s / _FALL_S)) * (odds - self._slow)
+        elif self._slow is not None and self._rest is not None and calm:
+            self._slow += np.float32(1 - math.exp(-dt_s / _FALL_S)) * (values - self._slow)
             self._rest = np.minimum(self._rest, self._slow)
