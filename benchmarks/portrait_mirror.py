@@ -30,11 +30,10 @@ from visavis.portrait.basis import load_basis
 from visavis.portrait.driver import steadied
 from visavis.portrait.gallery import open_portrait
 from visavis.portrait.passage import Timeline, relative_to_rest
-from visavis.portrait.pose import similarity
 from visavis.portrait.render import MeshRenderer
-from visavis.portrait.score.motion import carried
+from visavis.portrait.score.motion import carried, freed_of_pose
 from visavis.portrait.score.reach import find_window
-from visavis.portrait.topology import MESH_POINTS, RIGID
+from visavis.portrait.topology import MESH_POINTS
 from visavis.reading.expression import to_expression
 from visavis.reading.retarget import retargeted
 from visavis.sources import open_source
@@ -120,19 +119,16 @@ def watch(clip: Path, *, every: int) -> Film | None:
     for way, carry in WAYS.items():
         driven = relative_to_rest(steadied(Timeline(times, tuple(carry(item) for item in read))))
         played[way] = [replace(item, sway=item.sway * 0) for item in driven.expressions if item is not None]
-    freed = np.stack([freed_of_pose(face, basis.neutral) for _, face in seen])
+    freed = np.stack([freed_of_pose(marks_of(face), basis)[:MESH_POINTS, :2] for _, face in seen])
     rest = freed[int(np.argmin([item.weights.sum() for item in played["as read"]]))]
     ratios = np.linalg.norm(freed - rest, axis=2) / (basis.reach[:MESH_POINTS] * basis.width)
     scores = np.stack([item.weights for item in played["as read"]]).astype(np.float64)
     return Film(scores, played, ratios.max(axis=1).tolist())
 
 
-def freed_of_pose(face: Face, neutral: Float32) -> Array:
-    """Landmarks in the frame of the canonical face from the front, (468, 2) centimetres."""
+def marks_of(face: Face) -> Float32:
     assert face.landmarks is not None
-    upright, rigid = face.landmarks.astype(np.float64) * (1, -1, -1), list(RIGID)
-    rotation, scale, shift = similarity(upright[rigid], neutral[rigid].astype(np.float64))
-    return np.asarray((upright @ rotation.T * scale + shift)[:MESH_POINTS, :2])
+    return face.landmarks
 
 
 def mirror(films: list[Film], name: str) -> dict[str, tuple[list[float], Array, Array]]:

@@ -110,7 +110,10 @@ class SmoothingConfig:
         float, Field(gt=0, le=100, description="So many times likelier is `neutral` than the reader takes it to be.")
     ] = 1.0
     learn_rest: Annotated[
-        bool, Field(description="Learn each person's resting face, so that low brows are not taken for anger, nor mirrored.")
+        bool,
+        Field(
+            description="Learn each person's resting face, so that low brows are neither mirrored nor taken for anger."
+        ),
     ] = True
 
 

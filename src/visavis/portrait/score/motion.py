@@ -19,7 +19,7 @@ from visavis.portrait.score.reach import find_window
 from visavis.portrait.topology import EYES, LIP_LOWER, LIP_UPPER, MESH_POINTS, RIGID
 from visavis.types import EMOTIONS, Expression, Float32, Image
 
-__all__ = ["ReadLandmarks", "carried", "measure_motion", "measure_seen_motion"]
+__all__ = ["ReadLandmarks", "carried", "freed_of_pose", "measure_motion", "measure_seen_motion"]
 
 #: Reads the (478, 3) landmarks of the one face in a picture (H, W, 3) uint8 RGB, or None where it sees no face.
 ReadLandmarks = Callable[[Image], Float32 | None]
@@ -63,19 +63,19 @@ def measure_seen_motion(
     if found is None:
         return figures
     window, seen = found
-    rest = _freed_of_pose(seen, basis)
+    rest = freed_of_pose(seen, basis)
     for label in EMOTIONS[1:]:
         shown = read(window.cut(renderer.render(presets[label])))
         if shown is None:
             continue
-        moved = _freed_of_pose(shown, basis)
+        moved = freed_of_pose(shown, basis)
         ratio = np.linalg.norm((moved - rest)[:MESH_POINTS, :2], axis=1) / reach
         figures[f"seen-motion/{label}"] = float(ratio.max())
         figures[f"seen-motion-95/{label}"] = float(np.percentile(ratio, 95))
     return figures
 
 
-def _freed_of_pose(landmarks: Float32, basis: Basis) -> NDArray[np.float64]:
+def freed_of_pose(landmarks: Float32, basis: Basis) -> NDArray[np.float64]:
     """Landmarks in the frame of the canonical face, (478, 3) centimetres."""
     upright = landmarks.astype(np.float64) * (1, -1, -1)
     rigid = list(RIGID)
