@@ -79,15 +79,15 @@ def main() -> None:
     with ProcessPoolExecutor() as pool:
         films = [film for film in pool.map(partial(watch, every=options.every), clips) if film is not None]
         played = list(pool.map(partial(mirror, films), options.portraits.split(",")))
+    if not films:
+        parser.error("hardly anybody is seen in the videos; give others, or look at more frames with --every")
     print(f"{len(films)} people, {len(played)} portraits; the farthest point of a frame:")
     line("living", [far for film in films for far in film.farthest])
     for way in WAYS:
         line(way, [far for rows in played for far in rows[way][0]])
     print(f"\n{'read off portraits':<20}{'frames':>7}" + "".join(f"{way:>22}" for way in WAYS))
     for shape in SHAPES.split():
-        members = [
-            index for name, index in BLENDSHAPE_INDEX.items() if name in (shape, f"{shape}Left", f"{shape}Right")
-        ]
+        members = [index for name, index in BLENDSHAPE_INDEX.items() if name in sides(shape)]
         told = ""
         for way in WAYS:
             asked, seen = (np.concatenate([rows[way][kind] for rows in played])[:, members].mean(1) for kind in (1, 2))
@@ -117,8 +117,8 @@ def watch(clip: Path, *, every: int) -> Film | None:
     times, read = tuple(time_s for time_s, _ in seen), [to_expression(face) for _, face in seen]
     played = {}
     for way, carry in WAYS.items():
-        driven = relative_to_rest(steadied(Timeline(times, tuple(carry(item) for item in read))))
-        played[way] = [replace(item, sway=item.sway * 0) for item in driven.expressions if item is not None]
+        driven = relative_to_rest(steadied(Timeline(times, tuple(read))))
+        played[way] = [replace(carry(item), sway=item.sway * 0) for item in driven.expressions if item is not None]
     freed = np.stack([freed_of_pose(marks_of(face), basis)[:MESH_POINTS, :2] for _, face in seen])
     rest = freed[int(np.argmin([item.weights.sum() for item in played["as read"]]))]
     ratios = np.linalg.norm(freed - rest, axis=2) / (basis.reach[:MESH_POINTS] * basis.width)

@@ -44,8 +44,7 @@ Array = NDArray[np.float64]
 _HEAD: Final = """# What a score that was read off a living face is worth in weights of a rig.
 #
 # Names without a side stand for both; blendshapes that are not named keep their scores. Written by
-# tools/fit_retarget.py out of films of {clips} people; in brackets the least and the most that comes out without one of
-# them.
+# tools/fit_retarget.py out of {clips} films; in brackets the least and the most that comes out without one of them.
 
 [gains]
 """
@@ -135,6 +134,8 @@ def main() -> None:
         parser.error(f"no videos in {options.shared / 'data' / 'clips'}; tell by --shared where they are")
     with ProcessPoolExecutor() as pool:
         clips = [clip for clip in pool.map(partial(watch, every=_EVERY), films) if clip is not None]
+    if len(clips) < 2:
+        parser.error("a gain is fitted to two films of faces at least")
     lines = []
     for target in TARGETS:
         gain = fit(target, clips)

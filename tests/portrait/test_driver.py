@@ -14,11 +14,11 @@ from visavis.assets import AssetStore
 from visavis.portrait.driver import read_driver
 from visavis.types import Expression, Face, Frame, Reading
 
-#: Who is seen in a film: the size of each face, and its smile.
+#: Who is seen in a film: the size of each face, and how far its mouth is open.
 LEAD, OTHER = (100, 0.8), (50, 0.3)
 
 
-def smiles(
+def mouths(
     monkeypatch: pytest.MonkeyPatch, assets: AssetStore, path: Path, seen: Sequence[dict[int, tuple[int, float]]]
 ) -> list[float]:
     """What is played of a film at ten frames a second in which these faces, by their track, are seen."""
@@ -35,23 +35,27 @@ def smiles(
         def read_frame(self, _: Frame) -> tuple[Reading, ...]:
             return tuple(
                 Reading(
-                    Face(np.array([0, 0, size, size], np.float32), track_id=track),
-                    Expression.from_mapping({"mouthSmileLeft": smile}),
+                    Face(
+                        np.array([0, 0, size, size], np.float32),
+                        blendshapes=Expression.from_mapping({"jawOpen": opened}).weights,
+                        track_id=track,
+                    ),
+                    Expression(),
                 )
-                for track, (size, smile) in next(frames).items()
+                for track, (size, opened) in next(frames).items()
             )
 
     monkeypatch.setattr(visavis.reading, "Reader", Reader)
     film = write_video(path / "film.mp4", noise(len(seen)), rate=10)
     played = read_driver(film, assets=assets, from_rest=False).expressions
-    return [expression["mouthSmileLeft"] for expression in played if expression is not None]
+    return [expression["jawOpen"] for expression in played if expression is not None]
 
 
 def test_who_is_missed_in_one_frame_is_followed_on(
     monkeypatch: pytest.MonkeyPatch, assets: AssetStore, tmp_path: Path
 ) -> None:
     both = {3: LEAD, 4: OTHER}
-    values = smiles(monkeypatch, assets, tmp_path, [both, both, {4: OTHER}, both, both, both])
+    values = mouths(monkeypatch, assets, tmp_path, [both, both, {4: OTHER}, both, both, both])
     assert len(values) == 6
     assert min(values) > 0.75
 
@@ -59,7 +63,7 @@ def test_who_is_missed_in_one_frame_is_followed_on(
 def test_another_leads_when_the_lead_has_been_gone_for_longer_than_an_absence(
     monkeypatch: pytest.MonkeyPatch, assets: AssetStore, tmp_path: Path
 ) -> None:
-    values = smiles(
+    values = mouths(
         monkeypatch, assets, tmp_path, [{3: LEAD, 4: OTHER}] * 5 + [{4: OTHER}] * 20 + [{3: LEAD, 4: OTHER}] * 5
     )
     assert len(values) == 30

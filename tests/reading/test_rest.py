@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from tests.reading.faces import both, face_of
-from visavis.reading import FaceReader, Smoothing, create_emotion_reader
+from visavis.reading import FaceReader, Smoothing, create_emotion_reader, retargeted
 from visavis.reading.motion import Stillness
 from visavis.reading.rest import RestingExpression, RestingFace
 from visavis.types import BLENDSHAPES, Emotion, Expression
@@ -167,3 +169,20 @@ def test_a_reader_learns_a_resting_expression_when_it_is_told_to(learn: bool) ->
     assert (reading.expression["browInnerUp"] < 0.05) is learn
     stranger = reader.read(face_of({"browInnerUp": 0.35}, track_id=2), time_s=3.0)
     assert stranger.expression["browInnerUp"] > 0.1
+
+
+@pytest.mark.parametrize(
+    "held", [Expression.from_mapping(both("browDown", 0.8)), Expression.from_mapping({}, gaze=(0.8, 0.5))]
+)
+def test_an_expression_or_a_look_that_is_held_does_not_unlearn_rest(held: Expression) -> None:
+    rest = watch_expression(RAISED, 3.0)
+    for _ in range(60):
+        rest.step(held if held.weights.any() else replace(RAISED, gaze=held.gaze), 1 / 30)
+    played = rest.step(RAISED, 1 / 30)
+    assert played.weights.max() < 0.1
+    assert np.abs(played.gaze).max() < 0.1
+
+
+def test_lips_that_are_pressed_at_rest_are_not_pressed_in_the_portrait() -> None:
+    pressed = Expression.from_mapping(both("mouthPress", 0.3))
+    assert retargeted(watch_expression(pressed, 3.0).step(pressed, 1 / 30)).weights.max() < 0.2

@@ -56,6 +56,7 @@ EXPRESSIONS: Final[Mapping[str, Expression]] = {
     "open jaw": Expression.from_mapping({"jawOpen": 0.7}),
     "blink": Expression.from_mapping(both(eyeBlink_=1.0)),
     "gaze": Expression.from_mapping({}, gaze=(0.8, -0.4)),
+    "gaze up": Expression.from_mapping({}, gaze=(-0.6, 0.5)),
     "half a pixel of gaze": Expression.from_mapping({}, gaze=(0.06, -0.03)),
     "frown": Expression.from_mapping(both(mouthFrown_=0.8, browInnerUp=0.7)),
     "anger": Expression.from_mapping(both(browDown_=0.9, noseSneer_=0.6, mouthPress_=0.5, eyeSquint_=0.5)),

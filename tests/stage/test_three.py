@@ -102,7 +102,7 @@ def test_three_plays_the_portrait(rig: Rig, chromium: Browser) -> None:
         rest = drawn(page, Expression(), rig)
         assert np.abs(rest.astype(np.int16) - rig.painting).mean() < 0.02
         for name, expression in EXPRESSIONS.items():
-            # A glTF file has no gaze, and nothing in it bounds a turn.
+            # The eyeballs of a glTF file do not turn, and nothing in it bounds a turn of the head.
             if expression.gaze.any() or name == "rest" or (np.abs(expression.sway) > rig.largest_sway).any():
                 continue
             wanted, played = renderer.render(expression), drawn(page, expression, rig)

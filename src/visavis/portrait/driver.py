@@ -47,7 +47,7 @@ def read_driver(
         InputError: the video cannot be read; NoFaceError when nobody is in it.
         AssetError, ModelError: a model cannot be had or used.
     """
-    from visavis.reading import Instruments, Reader
+    from visavis.reading import Instruments, Reader, retargeted, to_expression
     from visavis.sources import VideoSource
 
     times: list[float] = []
@@ -59,7 +59,7 @@ def read_driver(
         for frame in video:
             reading = lead.among(reader.read_frame(frame), frame.time_s)
             times.append(frame.time_s)
-            expressions.append(None if reading is None else reading.expression)
+            expressions.append(None if reading is None else to_expression(reading.face))
             if on_frame is not None:
                 on_frame()
     timeline = Timeline(tuple(times), tuple(expressions))
@@ -71,8 +71,9 @@ def read_driver(
     if from_rest:
         timeline = relative_to_rest(timeline)
     share = np.float32(_SWAY_SHARE if sway else 0)
-    turned = [item and replace(item, sway=item.sway * share) for item in timeline.expressions]
-    return Timeline(timeline.times_s, tuple(turned)).filled()
+    # Gains last, as with a living spectator: rest is told in scores.
+    played = [item and replace(retargeted(item), sway=item.sway * share) for item in timeline.expressions]
+    return Timeline(timeline.times_s, tuple(played)).filled()
 
 
 def steadied(timeline: Timeline) -> Timeline:

@@ -149,7 +149,7 @@ def motion_weights(expression: Expression, largest_sway: Float32 | None = None) 
     weights[0] = 0
     x, y = expression.gaze
     for looks, far in zip(LOOKS, (x, -x, y, -y), strict=True):
-        weights[list(looks)] += max(far, np.float32(0))
+        weights[list(looks)] = np.minimum(weights[list(looks)] + max(far, np.float32(0)), 1)
     return weights
 
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from visavis.types import BLENDSHAPES, EMOTIONS, Emotion, Expression, Float32
 
@@ -35,14 +36,16 @@ _BOUND: Final = np.array([_BOUNDS[label] for label in EMOTIONS], np.float32)
 _HELD: Final = {
     "brow": 0.5,
     "eyeSquint": 0.5,
-    "eyeBlink": 0.25,
     "eyeWide": 0.25,
     "nose": 0.3,
     "jaw": 0.08,
+    "mouthPress": 0.4,
     "mouth": 0.2,
 }
 _SMILES: Final = ("mouthSmile", "mouthUpperUp", "cheek", "mouthDimple")
 _SMILE: Final = 0.1
+#: A face is calm, and may show that its rest was learnt too high, while nothing of it is beyond its rest by more.
+_CALM: Final = 0.1
 #: A resting gaze goes to the portrait, wherever the camera is.
 _GAZE: Final = 0.4
 _WEIGHTS: Final = len(BLENDSHAPES)
@@ -124,14 +127,17 @@ class RestingExpression:
 
     def __init__(self) -> None:
         # Weights have one side, and gaze has two: left and right, up and down are learnt each by itself.
-        self._learnt = _Learnt(0.0, np.concatenate([_held(), np.full(4, _GAZE, np.float32)]))
+        # Who looks away does not show that the resting gaze was learnt too far off.
+        falls = np.arange(_WEIGHTS + 4) < _WEIGHTS
+        self._learnt = _Learnt(0.0, np.concatenate([_held(), np.full(4, _GAZE, np.float32)]), falls=falls)
 
     def step(self, expression: Expression, dt_s: float, *, stillness: float = 1.0) -> Expression:
         """The expression with the person's rest taken off, `dt_s` seconds after the step before."""
         weights, gaze = expression.weights, expression.gaze
         if stillness >= _STILL_ENOUGH and dt_s > 0:
             sides = np.maximum(np.concatenate([gaze, -gaze]), 0)
-            self._learnt.learn(np.concatenate([weights, sides]), dt_s)
+            beyond = weights - self._learnt.correction()[:_WEIGHTS]
+            self._learnt.learn(np.concatenate([weights, sides]), dt_s, calm=bool(beyond.max() <= _CALM))
         rest = self._learnt.correction()
         sides = rest[_WEIGHTS:].reshape(2, 2)
         return replace(
@@ -153,11 +159,13 @@ def _held() -> Float32:
 class _Learnt:
     """The median of what a still face shows over its first seconds, and how much of it counts as rest.
 
-    `usual` is what any face may show, `bound` how much more of each value is believed to be rest.
+    `usual` is what any face may show, `bound` how much more of each value is believed to be rest, `falls` which of them
+    a calmer face may bring down later.
     """
 
-    def __init__(self, usual: float, bound: Float32) -> None:
+    def __init__(self, usual: float, bound: Float32, *, falls: NDArray[np.bool_] | None = None) -> None:
         self._usual, self._bound = usual, bound
+        self._falls = np.ones(len(bound), np.bool_) if falls is None else falls
         self._seen: list[Float32] = []
         self._still_s = 0.0
         self._rest: Float32 | None = None
@@ -184,4 +192,4 @@ class _Learnt:
                 self._seen.clear()
         elif self._slow is not None and self._rest is not None and calm:
             self._slow += np.float32(1 - math.exp(-dt_s / _FALL_S)) * (values - self._slow)
-            self._rest = np.minimum(self._rest, self._slow)
+            self._rest = np.where(self._falls, np.minimum(self._rest, self._slow), self._rest)

@@ -3,8 +3,9 @@
     retargeted(to_expression(face))
 
 A landmarker's score says how sure it is, not how far something moved: raised brows are read at .9 when they have gone
-four tenths of the way of a full weight, and eyes that are shut at .6. An expression that was read off a face is carried
-over by the gains of `retarget.toml`, which `tools/fit_retarget.py` measures; one that is made for portraits needs none.
+less than half of the way of a full weight, and eyes that are shut at .6. An expression that was read off a face is
+carried over by the gains of `retarget.toml`, which `tools/fit_retarget.py` measures; one that is made for portraits
+needs none.
 """
 
 from __future__ import annotations

@@ -18,7 +18,8 @@ class Reading:
 
     Attributes:
         face: where it is, with its landmarks and blendshapes.
-        expression: the face's expression, as a portrait plays it (`visavis.reading.retargeted`).
+        expression: what a portrait plays of it: steadied and with the person's rest taken off where the face is
+            followed, then carried over by `visavis.reading.retargeted`. The scores themselves stay in `face`.
         emotion: probabilities of the seven emotions, or None when no emotion is read (attributes-only mode).
         attributes: probability in [0, 1] by CelebA attribute name, or None when no classifier is loaded.
         reasons: what speaks for the emotion that is told, strongest first; empty unless reasons are asked for.

@@ -192,7 +192,7 @@ class Moving {
     all[0] = 0; // `_neutral` moves nothing
     // A gaze is a look of both eyes, so that lids go up and down with it as with any look.
     [gaze[0], -gaze[0], gaze[1], -gaze[1]].forEach((far, way) => {
-      if (far > 0) manifest.looks[way].forEach((motion) => { all[motion] += far; });
+      if (far > 0) manifest.looks[way].forEach((motion) => { all[motion] = Math.min(all[motion] + far, 1); });
     });
     if (!all.some(Boolean)) return null;
 
