@@ -101,3 +101,22 @@ def test_a_portrait_that_goes_gives_its_graphics_memory_back(page: Page) -> None
     )
     assert used > 20
     assert left == 0
+
+
+def test_where_the_driver_cannot_draw_what_moves_the_painting_hangs_still(
+    portrait_stage: Stage, open_page: OpenPage, rig: Rig
+) -> None:
+    page = open_page(portrait_stage.url + "?static=1", expects=("no such driver",))
+    page.context.add_init_script(
+        """const get = WebGL2RenderingContext.prototype.getProgramParameter;
+        let asked = 0;
+        WebGL2RenderingContext.prototype.getProgramParameter = function (program, what) {
+          // The third program is the first of those that move paint.
+          return what === this.LINK_STATUS && ++asked > 2 ? false : get.call(this, program, what);
+        };
+        WebGL2RenderingContext.prototype.getProgramInfoLog = () => "no such driver";"""
+    )
+    page.reload()
+    page.wait_for_selector("body[data-state=trouble]")
+    assert "hangs still" in page.inner_text("#trouble")
+    np.testing.assert_array_equal(show_expression(page, emotion_preset("joy")), rig.painting)

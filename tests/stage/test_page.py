@@ -20,7 +20,7 @@ from visavis.stage.protocol import SourceKind
 from visavis.types import BLENDSHAPE_INDEX, Expression
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Page, Route
 
 pytestmark = pytest.mark.browser
 
@@ -185,6 +185,48 @@ def test_where_the_painting_cannot_be_loaded_the_page_says_so(stage: Stage, open
     page.reload()
     page.wait_for_selector("body[data-state=trouble]")
     assert "could not be loaded" in page.inner_text("#trouble")
+    # On a wall nobody reloads a page: it asks again by itself.
+    page.unroute("**/rig/**")
+    page.wait_for_selector("body[data-state=ready]")
+    assert not page.inner_text("#trouble")
+
+
+def test_of_two_paintings_asked_for_the_last_one_hangs(stage: Stage, open_page: OpenPage) -> None:
+    page = open_page(stage.url, expects=("GL_", "WebGL", "CONTEXT"))
+    held: list[Route] = []
+    page.route("**/rig/", lambda route: held.append(route))
+    page.evaluate("visavis.change()")
+    page.evaluate("visavis.change()")
+    wait_until(page, "visavis.portrait === null")
+    while len(held) < 2:
+        page.wait_for_timeout(20)
+    held[1].continue_()
+    wait_until(page, "visavis.portrait !== null")
+    page.evaluate("window.hung = visavis.portrait")
+    held[0].continue_()
+    page.wait_for_timeout(500)
+    assert page.evaluate("window.hung === visavis.portrait")
+
+
+def test_a_visitor_who_waits_for_another_can_switch_the_camera_off(open_page: OpenPage) -> None:
+    with running(Stage(kind="browser", label="")) as stage:
+        first = open_page(stage.url, permissions=["camera"])
+        first.click("#camera")
+        says(first, "Looking through your own camera")
+        second = open_page(stage.url, permissions=["camera"])
+        second.click("#camera")
+        second.wait_for_selector("body[data-camera=cameraBusy]")
+        assert "somebody else" in second.inner_text("#trouble")
+        wait_until(second, "document.querySelector('#camera').textContent === 'Stop the camera'")
+        second.click("#camera")
+        second.wait_for_selector("body[data-camera=off]")
+        assert second.evaluate("visavis.filmed") is False
+        assert second.evaluate("visavis.sent") == 0
+        # Whoever waits has the place as soon as it is free.
+        second.click("#camera")
+        second.wait_for_selector("body[data-camera=cameraBusy]")
+        first.click("#camera")
+        second.wait_for_selector("body[data-camera=on]")
 
 
 def test_the_visitors_own_camera_is_asked_for_and_sent(open_page: OpenPage) -> None:

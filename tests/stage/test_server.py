@@ -202,6 +202,7 @@ def test_pictures_of_the_visitor_reach_the_loop_the_newest_only(client: TestClie
 def test_one_visitor_at_a_time(client: TestClient) -> None:
     headers = {"host": "localhost"}
     with client.websocket_connect("/ws/camera", headers=headers) as first:
+        assert first.receive_json() == {"v": 1, "camera": "yours"}
         first.send_bytes(jpeg())
         with client.websocket_connect("/ws/camera", headers=headers) as second:
             assert second.receive()["code"] == 1013
@@ -255,6 +256,7 @@ def test_a_visitor_who_sends_rubbish_is_shown_out(client: TestClient, camera: Br
         for _ in range(30):
             line.send_bytes(b"rubbish")
             time.sleep(0.02)
+        assert line.receive_json()["camera"] == "yours"
         assert line.receive()["code"] == 1007
     assert not camera.is_held
 

@@ -35,6 +35,7 @@ from visavis.stage.guard import Guard
 from visavis.stage.hub import Hub
 from visavis.stage.loop import Loop
 from visavis.stage.preview import Preview
+from visavis.stage.protocol import PROTOCOL_VERSION
 from visavis.stage.rigfiles import RigFiles
 
 if TYPE_CHECKING:
@@ -209,6 +210,8 @@ async def _until_gone(websocket: WebSocket) -> None:
 async def _take_pictures(websocket: WebSocket, camera: BrowserCamera, clock: Callable[[], float]) -> None:
     bad = 0
     last = float("-inf")
+    with contextlib.suppress(WebSocketDisconnect):  # who has gone is seen below
+        await websocket.send_json({"v": PROTOCOL_VERSION, "camera": "yours"})
     while True:
         try:
             data = await websocket.receive_bytes()

@@ -7,9 +7,10 @@ const RATE = 30;
 const QUALITY = 0.8;
 const MOST_WAITING_BYTES = 64 * 1024;
 const BUSY = 1013;
+const MISSING = new Set(["NotFoundError", "OverconstrainedError"]);
 
 export class VisitorCamera {
-  /** @param {(state: "off" | "on" | "cameraDenied" | "cameraMissing" | "cameraInsecure" | "cameraBusy") => void} tell */
+  /** @param {(state: "off" | "asked" | "on" | "cameraDenied" | "cameraMissing" | "cameraInsecure" | "cameraBusy") => void} tell */
   constructor(tell) {
     this.tell = tell;
     this.wanted = false;
@@ -17,6 +18,8 @@ export class VisitorCamera {
     this.video.muted = true;
     this.video.playsInline = true;
     this.canvas = document.createElement("canvas");
+    this.stream = null;
+    this.socket = null;
     this.sent = 0;
   }
 
@@ -27,43 +30,54 @@ export class VisitorCamera {
       return;
     }
     this.wanted = true;
+    this.tell("asked");
     try {
-      this.stream = await navigator.mediaDevices.getUserMedia({
+      const stream = await navigator.mediaDevices.getUserMedia({
         audio: false,
         video: { width: { ideal: WIDTH }, height: { ideal: 480 }, frameRate: { ideal: RATE }, facingMode: "user" },
       });
+      // Who stopped while the browser was still asking is not to be filmed, and who began again is filmed once.
+      if (!this.wanted || this.stream) {
+        release(stream);
+        return;
+      }
+      this.stream = stream;
+      stream.getVideoTracks()[0].onended = () => this.stop();
+      this.video.srcObject = stream;
+      await this.video.play();
     } catch (error) {
-      this.wanted = false;
-      this.tell(error.name === "NotFoundError" || error.name === "OverconstrainedError" ? "cameraMissing" : "cameraDenied");
+      if (this.wanted) this.stop(MISSING.has(error.name) ? "cameraMissing" : "cameraDenied");
       return;
     }
-    this.stream.getVideoTracks()[0].onended = () => this.stop();
-    this.video.srcObject = this.stream;
-    await this.video.play();
-    this.connect();
+    if (this.wanted) this.connect();
   }
 
-  stop() {
+  /** Switch the camera off, whether its pictures are taken or wait to be. */
+  stop(state = "off") {
     this.wanted = false;
     clearTimeout(this.retry);
     clearInterval(this.timer);
-    for (const track of this.stream?.getTracks() ?? []) track.stop();
+    release(this.stream);
+    this.stream = null;
     this.video.srcObject = null;
     this.socket?.close();
-    this.tell("off");
+    this.socket = null;
+    this.tell(state);
   }
 
   connect() {
     const socket = new WebSocket(socketUrl("/ws/camera"));
     this.socket = socket;
-    socket.onopen = () => {
+    // The server's word that this visitor is the one the portrait looks at; an open line alone does not say so.
+    socket.onmessage = () => {
+      if (socket !== this.socket) return;
       clearInterval(this.timer);
       this.timer = setInterval(() => this.send(socket), 1000 / RATE);
       this.tell("on");
     };
     socket.onclose = (event) => {
+      if (socket !== this.socket) return;
       clearInterval(this.timer);
-      if (!this.wanted) return;
       if (event.code === BUSY) this.tell("cameraBusy");
       this.retry = setTimeout(() => this.connect(), 2000);
     };
@@ -87,4 +101,8 @@ export class VisitorCamera {
       }
     }, "image/jpeg", QUALITY);
   }
+}
+
+function release(stream) {
+  for (const track of stream?.getTracks() ?? []) track.stop();
 }

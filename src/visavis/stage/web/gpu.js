@@ -24,12 +24,13 @@ export class Program {
   }
 
   use() {
-    const { gl, program } = this;
-    if (!this.uniforms) this.#look();
-    gl.useProgram(program);
+    this.check();
+    this.gl.useProgram(this.program);
   }
 
-  #look() {
+  /** Wait until the driver has compiled it; an error where it cannot. */
+  check() {
+    if (this.uniforms) return;
     const { gl, program } = this;
     if (!gl.getProgramParameter(program, gl.LINK_STATUS) && !gl.isContextLost()) {
       const logs = gl.getAttachedShaders(program).map((shader) => gl.getShaderInfoLog(shader));

@@ -13,6 +13,8 @@ const WEIGHTS = 52;
 const NUMBERS = WEIGHTS + 6; // weights, gaze, sway, breath
 const HAND_AWAY_MS = 3000;
 const LARGEST_SIDE = 4096;
+const FIRST_WAIT_MS = 2000; // before a painting that did not come is asked for again
+const LONGEST_WAIT_MS = 30_000;
 
 const query = new URLSearchParams(location.search);
 const still = query.get("static") === "1";
@@ -31,9 +33,13 @@ let trouble = null;
 let cameraState = "off";
 let resized = true;
 let frames = 0;
+let loads = 0; // of the painting; what an older one brings comes too late
+let another = 0;
+let wait = FIRST_WAIT_MS;
 
 const now = () => performance.now() / 1000;
 const texts = () => TEXTS[language];
+const isFilmed = () => ["asked", "on", "cameraBusy"].includes(cameraState);
 
 // --- words -----------------------------------------------------------------------------------------------------------
 
@@ -46,7 +52,7 @@ function say() {
   }
   canvas.setAttribute("aria-label", portrait?.manifest.title || texts().portrait);
   byId("language").textContent = language === "fr" ? "EN" : "FR";
-  byId("camera").dataset.text = cameraState === "on" ? "cameraStop" : "cameraStart";
+  byId("camera").dataset.text = isFilmed() ? "cameraStop" : "cameraStart";
   byId("camera").textContent = texts()[byId("camera").dataset.text];
   saySource();
 }
@@ -188,29 +194,42 @@ function listen() {
   canvas.addEventListener("webglcontextlost", (event) => event.preventDefault());
   canvas.addEventListener("webglcontextrestored", raise);
   const camera = new VisitorCamera((state) => { cameraState = state; say(); });
-  byId("camera").addEventListener("click", () => (cameraState === "on" ? camera.stop() : camera.start()));
+  byId("camera").addEventListener("click", () => (isFilmed() ? camera.stop() : camera.start()));
   return camera;
 }
 
 // --- beginning -------------------------------------------------------------------------------------------------------
 
 async function raise() {
+  const turn = ++loads;
+  clearTimeout(another);
   const gl = canvas.getContext("webgl2", {
     alpha: false, antialias: false, depth: false, stencil: false, preserveDrawingBuffer: still, powerPreference: "high-performance",
   });
-  trouble = gl ? null : "noWebgl";
-  if (gl) {
-    try {
-      portrait = portrait ? await portrait.restored() : await Portrait.load(gl, "/rig/");
-      place();
-      draw(playout.sample(now()));
-      body.dataset.state = "ready";
-    } catch (error) {
-      console.error(error);
-      trouble = "noRig";
-    }
+  if (!gl) return hung("noWebgl");
+  try {
+    const raised = portrait ? await portrait.restored() : await Portrait.load(gl, "/rig/");
+    if (turn !== loads) return raised.free(); // another painting was asked for meanwhile
+    const stiff = raised.settle();
+    if (stiff) console.error(stiff);
+    portrait = raised;
+    wait = FIRST_WAIT_MS;
+    place();
+    draw(playout.sample(now()));
+    hung(stiff && "noMotion");
+  } catch (error) {
+    if (turn !== loads) return;
+    console.error(error);
+    hung("noRig");
+    another = setTimeout(raise, wait);
+    wait = Math.min(wait * 2, LONGEST_WAIT_MS);
   }
-  if (trouble) body.dataset.state = "trouble";
+}
+
+/** The painting hangs, or there is a trouble with it. */
+function hung(problem) {
+  trouble = problem;
+  body.dataset.state = problem ? "trouble" : "ready";
   say();
 }
 
@@ -218,6 +237,7 @@ async function raise() {
 function change() {
   portrait?.free();
   portrait = null;
+  wait = FIRST_WAIT_MS;
   raise();
 }
 
@@ -265,4 +285,7 @@ window.visavis = {
   get shown() { return Array.from(shown); },
   get frames() { return frames; },
   get sent() { return camera.sent; },
+  /** Whether this page holds the visitor's camera, its pictures taken or not. */
+  get filmed() { return camera.stream !== null; },
+  change,
 };

@@ -40,6 +40,22 @@ export class Portrait {
     this.moving = arrays && new Moving(gl, manifest, arrays);
   }
 
+  /**
+   * Wait for the graphics driver. Where it cannot draw what moves, the painting hangs still.
+   * @returns {Error | null} what the driver says of that
+   */
+  settle() {
+    for (const program of Object.values(this.programs)) program.check();
+    try {
+      this.moving?.check();
+    } catch (error) {
+      this.moving.free();
+      this.moving = null;
+      return error;
+    }
+    return null;
+  }
+
   /** The same portrait after the graphics context was lost and given back. */
   async restored() {
     return Portrait.make(this.gl, this.files);
@@ -173,6 +189,11 @@ class Moving {
     this.weights = new Float64Array(count);
     this.active = { motions: new Int32Array(count), strengths: new Float32Array(count), count: 0 };
     this.breathing = { motions: new Int32Array(1), strengths: new Float32Array(1), count: 1 };
+  }
+
+  check() {
+    const { packed, ...programs } = this.programs;
+    for (const program of Object.values(programs)) program.check();
   }
 
   free() {
