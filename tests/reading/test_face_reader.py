@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from visavis.reading import FaceReader, Smoothing, to_expression
-from visavis.reading.expression import head_angles
-from visavis.types import BLENDSHAPES, Expression, Face, Float32, Image
+from visavis.types import BLENDSHAPES, Expression, Face, Float32, Image, head_angles
 
 
 def _face(weights: dict[str, float], *, track_id: int | None = None, pose: Float32 | None = None) -> Face:

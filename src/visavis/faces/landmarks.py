@@ -15,12 +15,10 @@ import numpy as np
 from visavis.assets import AssetStore
 from visavis.errors import ModelError
 from visavis.faces.native import close_with, without_chatter
-from visavis.types import BLENDSHAPES, Face, Float32, Image
+from visavis.types import BLENDSHAPES, MESH_POINTS, Face, Float32, Image, check_image
 
-__all__ = ["FACE_OUTLINE_POINTS", "Landmarker", "keypoints_of", "landmark_box"]
+__all__ = ["Landmarker", "keypoints_of", "landmark_box"]
 
-#: The mesh proper; the ten points after it are the irises.
-FACE_OUTLINE_POINTS: Final = 468
 #: Mesh points whose mean is, in the order of `Face.keypoints`: right eye (both corners), left eye, nose tip, right and
 #: left corner of the mouth.
 _KEYPOINT_SOURCES: Final = ((33, 133), (263, 362), (1,), (61,), (291,))
@@ -33,7 +31,7 @@ def keypoints_of(landmarks: Float32) -> Float32:
 
 def landmark_box(landmarks: Float32) -> Float32:
     """The box around a (478, 3) mesh, (4,) float32: forehead to chin, cheek to cheek."""
-    mesh = landmarks[:FACE_OUTLINE_POINTS, :2]
+    mesh = landmarks[:MESH_POINTS, :2]
     return np.concatenate([mesh.min(axis=0), mesh.max(axis=0)]).astype(np.float32)
 
 
@@ -128,8 +126,7 @@ class Landmarker:
             AssetError, ModelError: as for `load`.
             ValueError: `image` has another shape or dtype.
         """
-        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
-            raise ValueError(f"an image must be uint8 of shape (H, W, 3), not {image.dtype} {image.shape}")
+        check_image(image)
         self.load()
         stamp = round(time_s * 1000) + self._shift_ms
         if stamp <= self._last_ms:

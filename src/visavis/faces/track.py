@@ -14,8 +14,7 @@ import numpy as np
 
 from visavis.errors import ConfigError
 from visavis.faces.boxes import iou
-from visavis.faces.landmarks import FACE_OUTLINE_POINTS
-from visavis.types import Face, Float32
+from visavis.types import MESH_POINTS, Face, Float32
 
 __all__ = ["Tracker"]
 
@@ -150,7 +149,7 @@ def _shape(face: Face) -> Float32 | None:
     """The mesh's outline without place and size: it changes little between two frames, and differs between people."""
     if face.landmarks is None:
         return None
-    mesh = face.landmarks[:FACE_OUTLINE_POINTS, :2]
+    mesh = face.landmarks[:MESH_POINTS, :2]
     away = mesh - mesh.mean(axis=0)
     return np.asarray(away / max(float(np.sqrt((away**2).sum(axis=1).mean())), 1e-6), np.float32)
 

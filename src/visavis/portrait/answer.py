@@ -19,10 +19,13 @@ from numpy.typing import NDArray
 from visavis.errors import ConfigError
 from visavis.types import BLENDSHAPES, EMOTIONS, Emotion, Expression, Reading
 
-__all__ = ["MODES", "Answer", "AnswerTable", "Answerer", "Pace", "Threshold", "load_answers"]
+__all__ = ["MIRRORED_SWAY", "MODES", "Answer", "AnswerTable", "Answerer", "Pace", "Threshold", "load_answers"]
 
 #: The ways to answer a spectator.
 MODES: Final = ("mirror", "answer", "contrary")
+#: How much of a mirrored head's turn a portrait takes on: people turn further than a painting can, which has no other
+#: side to show. Of thirty degrees it follows ten.
+MIRRORED_SWAY: Final = 0.35
 
 _WEIGHTS: Final = len(BLENDSHAPES)
 _GAZE: Final = slice(_WEIGHTS, _WEIGHTS + 2)

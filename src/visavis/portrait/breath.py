@@ -18,8 +18,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.portrait.easing import minimum_jerk
 from visavis.portrait.fields import Grid
-from visavis.portrait.life import minimum_jerk
 from visavis.types import Float32
 
 __all__ = ["Body", "around", "away_from_border", "breath_field", "make_body"]

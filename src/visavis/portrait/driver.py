@@ -5,19 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final
 
 import numpy as np
 
 from visavis.assets import AssetStore
 from visavis.errors import NoFaceError
+from visavis.portrait.answer import MIRRORED_SWAY
 from visavis.portrait.passage import ABSENCE_S, Timeline, relative_to_rest
 from visavis.types import Expression, Float32, Reading
 
 __all__ = ["read_driver", "steadied"]
-
-#: How much of the driver's head turn the portrait takes over: a painted head has no other side to show.
-_SWAY_SHARE: Final = 0.35
 
 
 def read_driver(
@@ -70,7 +67,7 @@ def read_driver(
     timeline = steadied(timeline)
     if from_rest:
         timeline = relative_to_rest(timeline)
-    share = np.float32(_SWAY_SHARE if sway else 0)
+    share = np.float32(MIRRORED_SWAY if sway else 0)
     # Gains last, as with a living spectator: rest is told in scores.
     played = [item and replace(retargeted(item), sway=item.sway * share) for item in timeline.expressions]
     return Timeline(timeline.times_s, tuple(played)).filled()

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.portrait.basis import Basis
+from visavis.portrait.easing import smooth_step
 from visavis.portrait.eyes import CLOSED, CURVE_MARGIN, CURVE_SAMPLES, Eye, stretched
-from visavis.portrait.fields import smooth_step
 from visavis.portrait.paint import own_hue, paint_in_frame
 from visavis.portrait.topology import BROWS, EYES, IRISES
 from visavis.types import BLENDSHAPE_INDEX, BLENDSHAPES, Float32, Image

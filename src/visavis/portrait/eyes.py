@@ -8,11 +8,12 @@ most of it away from the edge, so that the line of the lashes keeps its thicknes
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.portrait.easing import smooth_step
 from visavis.types import Float32, Image
 
 __all__ = ["CLOSED", "CURVE_MARGIN", "CURVE_SAMPLES", "Eye", "still_where_hidden", "stretched"]
@@ -79,9 +80,9 @@ class Eye:
     iris: NDArray[np.uint8]
     lid: Image
 
-    def curve_position(self, u: Float32) -> Float32:
-        """The place of `u` (pixels) among the samples of the curves, as a fractional index."""
-        return (u / self.width + CURVE_MARGIN) / (1 + 2 * CURVE_MARGIN) * (CURVE_SAMPLES - 1)
+    def curve_position(self, u: NDArray[Any]) -> Float32:
+        """The place of `u` (pixels along the axis) among the samples of the curves, as a fractional index."""
+        return np.asarray((u / self.width + CURVE_MARGIN) / (1 + 2 * CURVE_MARGIN) * (CURVE_SAMPLES - 1), np.float32)
 
 
 def still_where_hidden(right: Eye, left: Eye) -> tuple[Eye, Eye]:
@@ -101,9 +102,9 @@ def _still(eye: Eye) -> Eye:
 def stretched(v: Float32, edge: Float32, rest: Float32, end: Float32) -> Float32:
     """Where the skin at `v` comes from when the lid's edge has gone from `rest` to `edge` and `end` stays.
 
-    Between the edge (t = 1) and the far border (t = 0) the shift falls as `t^2 (3 - 2t)`, flat at both ends: the edge
+    Between the edge (t = 1) and the far border (t = 0) the shift falls as `smooth_step(t)`, flat at both ends: the edge
     moves as a whole, with its lashes, and the border shows no seam.
     """
     span = edge - end
-    t = np.clip((v - end) / np.where(np.abs(span) < 1e-3, np.float32(1e-3), span), 0, 1)
-    return np.asarray(v + (rest - edge) * t * t * (3 - 2 * t), np.float32)
+    t = (v - end) / np.where(np.abs(span) < 1e-3, np.float32(1e-3), span)
+    return np.asarray(v + (rest - edge) * smooth_step(t), np.float32)

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from visavis.types import Float32
 
-__all__ = ["Grid", "apart", "side_of", "smooth_step", "thin_plate_operator"]
+__all__ = ["Grid", "apart", "side_of", "thin_plate_operator"]
 
 Array = NDArray[np.float64]
 
@@ -134,9 +133,3 @@ def side_of(line: Array, points: Array) -> Array:
         a, b = start - points, end - points
         angle -= np.arctan2(a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0], (a * b).sum(axis=1))
     return np.asarray(0.5 + angle / (2 * np.pi))
-
-
-def smooth_step(t: NDArray[Any]) -> Array:
-    """`t^2 (3 - 2t)` of a number held to [0, 1]: from 0 to 1, flat at both ends."""
-    t = np.clip(t, 0, 1)
-    return np.asarray(t * t * (3 - 2 * t))

@@ -28,8 +28,9 @@ from numpy.typing import NDArray
 
 from visavis.files import replacing
 from visavis.portrait.cutmesh import CutMesh, grid_mesh
+from visavis.portrait.easing import smooth_step
 from visavis.portrait.eyes import Eye
-from visavis.portrait.fields import Grid, smooth_step
+from visavis.portrait.fields import Grid
 from visavis.portrait.lids import lid_positions
 from visavis.portrait.rig import MOTIONS, Rig, motion_weights
 from visavis.types import BLENDSHAPES, Expression, Float32

@@ -18,9 +18,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.portrait.easing import minimum_jerk
 from visavis.types import BLENDSHAPE_INDEX, Expression, Float32
 
-__all__ = ["CHAPTER_S", "Chapter", "Life", "Looks", "Signs", "animate", "blink", "minimum_jerk"]
+__all__ = ["CHAPTER_S", "Chapter", "Life", "Looks", "Signs", "animate", "blink"]
 
 Array = NDArray[np.float64]
 
@@ -184,15 +185,6 @@ def animate(
         sway.astype(np.float32),
         max(expression.breath, signs.breath),
     )
-
-
-def minimum_jerk(t: Any) -> Any:
-    """From 0 at t = 0 to 1 at t = 1, at rest at both: 10 t^3 - 15 t^4 + 6 t^5.
-
-    Source: T. Flash, N. Hogan, "The coordination of arm movements", J. Neuroscience 5, 1985.
-    """
-    t = np.clip(t, 0, 1)
-    return t * t * t * (10 - 15 * t + 6 * t * t)
 
 
 def blink(

@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.portrait.answer import Pace
-from visavis.portrait.life import blink, minimum_jerk
+from visavis.portrait.easing import minimum_jerk, smooth_step
+from visavis.portrait.life import blink
 from visavis.types import BLENDSHAPE_INDEX, BLENDSHAPES, Expression, Float32
 
 __all__ = [
@@ -206,7 +207,7 @@ class Timeline:
             if expression is not None:
                 last, since = expression, time_s
             left = max(1 - (time_s - since) / absence_s, 0.0) if absence_s > 0 else float(time_s <= since)
-            filled.append(last.scaled(left * left * (3 - 2 * left)))
+            filled.append(last.scaled(float(smooth_step(left))))
         return Timeline(self.times_s, tuple(filled))
 
     def at(self, time_s: float) -> Expression:

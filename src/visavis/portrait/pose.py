@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["head_angles", "similarity"]
+__all__ = ["similarity"]
 
 Array = NDArray[np.float64]
 
@@ -37,12 +37,3 @@ def similarity(source: NDArray[Any], target: NDArray[Any]) -> tuple[Array, float
     rotation = (u * flip) @ vt
     scale = float((singular * flip).sum() / (centred_a**2).sum())
     return rotation, scale, mean_b - scale * rotation @ mean_a
-
-
-def head_angles(rotation: Array) -> tuple[float, float, float]:
-    """Yaw (to the subject's left), pitch (up) and roll in degrees of a face's rotation."""
-    forward, up = rotation[:, 2], rotation[:, 1]
-    yaw = np.degrees(np.arctan2(forward[0], forward[2]))
-    pitch = np.degrees(np.arcsin(np.clip(forward[1], -1, 1)))
-    roll = np.degrees(np.arctan2(up[0], up[1]))
-    return float(yaw), float(pitch), float(roll)

@@ -14,7 +14,8 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.portrait.life import Life, animate, minimum_jerk
+from visavis.portrait.easing import minimum_jerk
+from visavis.portrait.life import Life, animate
 from visavis.portrait.passage import frame_times
 from visavis.types import Expression, Reading
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.portrait.basis import Basis
-from visavis.portrait.fields import smooth_step
+from visavis.portrait.easing import smooth_step
 from visavis.portrait.topology import (
     BROWS,
     EYES,

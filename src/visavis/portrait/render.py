@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.portrait.breath import around
-from visavis.portrait.fields import Grid, smooth_step
+from visavis.portrait.easing import smooth_step
+from visavis.portrait.fields import Grid
 from visavis.portrait.helper import Helper, Task
 from visavis.portrait.inverse import invert
 from visavis.portrait.lids import lid_positions, light_of, paint_eye

@@ -19,9 +19,10 @@ from visavis.errors import RigError
 from visavis.portrait.basis import Basis, load_basis
 from visavis.portrait.breath import Body, away_from_border, breath_field, make_body
 from visavis.portrait.creases import Creases, make_creases
+from visavis.portrait.easing import smooth_step
 from visavis.portrait.eyemaker import make_eye
 from visavis.portrait.eyes import Eye, still_where_hidden
-from visavis.portrait.fields import Grid, apart, side_of, smooth_step, thin_plate_operator
+from visavis.portrait.fields import Grid, apart, side_of, thin_plate_operator
 from visavis.portrait.hull import inside_hull
 from visavis.portrait.lipline import LipLine, find_lip_line
 from visavis.portrait.mouth import (
@@ -37,7 +38,7 @@ from visavis.portrait.mouth import (
 )
 from visavis.portrait.paint import edge_softness, face_sharpness
 from visavis.portrait.parting import find_parting
-from visavis.portrait.pose import head_angles, similarity
+from visavis.portrait.pose import similarity
 from visavis.portrait.projection import JAW_SHAPES, painted_motions
 from visavis.portrait.topology import (
     EYES,
@@ -51,7 +52,7 @@ from visavis.portrait.topology import (
     RIGID,
 )
 from visavis.portrait.turn import bounded_sway, largest_sway, sway_fields
-from visavis.types import BLENDSHAPES, Expression, Face, Float32, Image, check_image
+from visavis.types import BLENDSHAPES, Expression, Face, Float32, Image, check_image, head_angles
 
 __all__ = ["LOOKS", "MOTIONS", "Rig", "make_rig", "motion_weights"]
 
@@ -360,7 +361,7 @@ def _near_cut(line: LipLine, grid: Grid) -> Array:
     inside = smooth_step((1.04 - np.abs(along)) / 0.16)
     x0, y0, x1, y1 = grid.box
     border = np.minimum.reduce([nodes[:, :, 0] - x0, x1 - nodes[:, :, 0], nodes[:, :, 1] - y0, y1 - nodes[:, :, 1]])
-    return inside * smooth_step(border / (0.12 * line.width))
+    return np.asarray(inside * smooth_step(border / (0.12 * line.width)))
 
 
 def _fade(points: Array, grid: Grid, face_width: float) -> Array:

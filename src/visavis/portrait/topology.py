@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from visavis.types import MESH_POINTS
+
 __all__ = [
     "BROWS",
     "EYES",
@@ -23,9 +25,6 @@ __all__ = [
     "MESH_POINTS",
     "RIGID",
 ]
-
-#: Points of the face mesh without the irises.
-MESH_POINTS: Final = 468
 
 #: The outline of the face, clockwise in the picture from the middle of the forehead.
 FACE_OVAL: Final = (

@@ -6,9 +6,9 @@ from typing import Final
 
 import numpy as np
 
-from visavis.types import BLENDSHAPE_INDEX, BLENDSHAPES, Expression, Face, Float32
+from visavis.types import BLENDSHAPE_INDEX, BLENDSHAPES, Expression, Face, head_angles
 
-__all__ = ["MAX_SWAY_DEGREES", "head_angles", "to_expression"]
+__all__ = ["MAX_SWAY_DEGREES", "to_expression"]
 
 #: Heads turn further than a painting can follow, and pose grows unsure towards the profile.
 MAX_SWAY_DEGREES: Final = 30.0
@@ -45,25 +45,3 @@ def to_expression(face: Face) -> Expression:
     angles = (0.0, 0.0, 0.0) if face.pose is None else head_angles(face.pose)
     sway = np.clip(np.array(angles, np.float32), -MAX_SWAY_DEGREES, MAX_SWAY_DEGREES)
     return Expression(weights, gaze, sway)
-
-
-def head_angles(pose: Float32) -> tuple[float, float, float]:
-    """Yaw (to the subject's left), pitch (up) and roll (to the subject's left shoulder) in degrees.
-
-    Args:
-        pose: (4, 4), as in `Face.pose`: R = R_y(yaw) R_x(-pitch) R_z(-roll), times a scale.
-
-    >>> head_angles(np.eye(4, dtype=np.float32))
-    (0.0, 0.0, 0.0)
-    """
-    rotation = pose[:3, :3].astype(np.float64)
-    rotation = rotation / np.maximum(np.linalg.norm(rotation, axis=0), 1e-9)
-    ahead, up = rotation[:, 2], rotation[:, 1]
-    yaw = np.arctan2(ahead[0], ahead[2])
-    pitch = np.arcsin(np.clip(ahead[1], -1, 1))
-    # The axes that the head would have with this yaw and pitch and no roll.
-    level_right = np.array([np.cos(yaw), 0.0, -np.sin(yaw)])
-    level_up = np.cross(ahead, level_right)
-    roll = np.arctan2(up @ level_right, up @ level_up)
-    yaw_deg, pitch_deg, roll_deg = np.degrees([yaw, pitch, roll])
-    return float(yaw_deg), float(pitch_deg), float(roll_deg)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from visavis.config import Config
-from visavis.portrait.answer import Answerer, load_answers
+from visavis.portrait.answer import MIRRORED_SWAY, Answerer, load_answers
 from visavis.portrait.life import Life
 from visavis.portrait.presence import Presence
 from visavis.portrait.presets import emotion_presets
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Installation", "build_pipeline", "prepare_portrait", "set_up"]
 
-# A spectator turns further than a painting can: of thirty degrees it follows ten.
-_SWAY_SHARE: Final = 0.35
 # Degrees by which a head turns to a spectator at the edge of the camera's picture: with `--sway`, and by life alone.
 _TURN: Final = 8.0
 _GLANCE: Final = 2.5
@@ -88,7 +86,7 @@ def build_pipeline(
             presets,
             mode=mode,
             table=load_answers(Path(portrait.answers) if portrait.answers else None),
-            sway=_SWAY_SHARE if sway else 0.0,
+            sway=MIRRORED_SWAY if sway else 0.0,
             turn=_TURN if sway else _GLANCE if portrait.life else 0.0,
         ),
         presence=Presence(Life(portrait.seed), attract_after_s=portrait.attract_after_s, moods=presets, mode=mode)

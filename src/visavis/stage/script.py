@@ -13,6 +13,7 @@ from typing import Final
 
 import numpy as np
 
+from visavis.portrait.easing import smooth_step
 from visavis.types import BLENDSHAPE_INDEX, EMOTIONS, Expression, Face, Float32, Image
 
 __all__ = ["ScriptedFace"]
@@ -87,8 +88,8 @@ class ScriptedFace:
         return _Act(start_s, start_s + length_s, label, strength, tuple(blinks))
 
     def _weights(self, act: _Act, now: float) -> Float32:
-        rise = _smooth((now - act.start_s) / _ONSET_S)
-        fall = _smooth((act.end_s - now) / _OFFSET_S)
+        rise = smooth_step((now - act.start_s) / _ONSET_S)
+        fall = smooth_step((act.end_s - now) / _OFFSET_S)
         weights = self._presets[act.label].weights * np.float32(act.strength * min(rise, fall))
         for at in act.blinks:
             lid = math.sin(math.pi * min(max((now - at) / _BLINK_S, 0.0), 1.0))
@@ -96,11 +97,6 @@ class ScriptedFace:
                 weights[BLENDSHAPE_INDEX[name]] = max(float(weights[BLENDSHAPE_INDEX[name]]), lid)
         clipped: Float32 = np.clip(weights, 0, 1).astype(np.float32)
         return clipped
-
-
-def _smooth(part: float) -> float:
-    part = min(max(part, 0.0), 1.0)
-    return part * part * (3 - 2 * part)
 
 
 def _box_at(now: float, width: int, height: int) -> Float32:

@@ -18,7 +18,7 @@ from __future__ import annotations
 from visavis.types.arrays import Float32, Image, check_image
 from visavis.types.emotion import CIRCUMPLEX, EMOTIONS, UNSURE, Emotion, Reason
 from visavis.types.expression import BLENDSHAPE_INDEX, BLENDSHAPES, Expression
-from visavis.types.face import Face, Frame
+from visavis.types.face import MESH_POINTS, Face, Frame, head_angles
 from visavis.types.reading import Reading, Snapshot
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "BLENDSHAPE_INDEX",
     "CIRCUMPLEX",
     "EMOTIONS",
+    "MESH_POINTS",
     "UNSURE",
     "Emotion",
     "Expression",
@@ -37,4 +38,5 @@ __all__ = [
     "Reason",
     "Snapshot",
     "check_image",
+    "head_angles",
 ]

@@ -23,7 +23,9 @@ def check_array(name: str, array: object, shape: tuple[int | None, ...], dtype: 
         raise ValueError(f"{name} must be {np.dtype(dtype).name} of shape {wanted}, not {array.dtype} {array.shape}")
 
 
-def check_image(image: Image) -> None:
+def check_image(image: object, name: str = "the image") -> None:
     """Raise ValueError unless `image` is (H, W, 3) uint8 and not empty."""
-    if image.dtype.name != "uint8" or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
-        raise ValueError(f"an image must be uint8 of shape (H, W, 3), not {image.dtype} {image.shape}")
+    check_array(name, image, (None, None, 3), np.uint8)
+    assert isinstance(image, np.ndarray)
+    if image.size == 0:
+        raise ValueError(f"{name} must not be empty, but has shape {image.shape}")

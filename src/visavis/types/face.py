@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from visavis.types.arrays import Float32, Image, check_array
+from visavis.types.arrays import Float32, Image, check_array, check_image
 from visavis.types.expression import BLENDSHAPES
 
-__all__ = ["Face", "Frame"]
+__all__ = ["MESH_POINTS", "Face", "Frame", "head_angles"]
 
+#: Points of MediaPipe's face mesh; landmarks after these are of the irises.
+MESH_POINTS: Final = 468
 _LANDMARK_COUNT: Final = 478
 
 
@@ -35,9 +38,7 @@ class Frame:
     source: str = ""
 
     def __post_init__(self) -> None:
-        check_array("Frame.image", self.image, (None, None, 3), np.uint8)
-        if self.image.size == 0:
-            raise ValueError(f"Frame.image must not be empty, but has shape {self.image.shape}")
+        check_image(self.image, "Frame.image")
 
     @property
     def height(self) -> int:
@@ -108,3 +109,26 @@ class Face:
     def center(self) -> tuple[float, float]:
         """Centre of the box, `(x, y)` in pixels."""
         return float(self.box[0] + self.box[2]) / 2, float(self.box[1] + self.box[3]) / 2
+
+
+def head_angles(pose: NDArray[Any]) -> tuple[float, float, float]:
+    """Yaw (to the subject's left), pitch (up) and roll (to the subject's left shoulder) in degrees.
+
+    Args:
+        pose: (4, 4) as `Face.pose`, or (3, 3): R = R_y(yaw) R_x(-pitch) R_z(-roll), times a scale. The roll is that
+            of the head in its own frame, not the tilt that it shows in the picture.
+
+    >>> head_angles(np.eye(4, dtype=np.float32))
+    (0.0, 0.0, 0.0)
+    """
+    rotation = pose[:3, :3].astype(np.float64)
+    rotation = rotation / np.maximum(np.linalg.norm(rotation, axis=0), 1e-9)
+    ahead, up = rotation[:, 2], rotation[:, 1]
+    yaw = np.arctan2(ahead[0], ahead[2])
+    pitch = np.arcsin(np.clip(ahead[1], -1, 1))
+    # The axes that the head would have with this yaw and pitch and no roll.
+    level_right = np.array([np.cos(yaw), 0.0, -np.sin(yaw)])
+    level_up = np.cross(ahead, level_right)
+    roll = np.arctan2(up @ level_right, up @ level_up)
+    yaw_deg, pitch_deg, roll_deg = np.degrees([yaw, pitch, roll])
+    return float(yaw_deg), float(pitch_deg), float(roll_deg)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.portrait.basis import Basis, load_basis
-from visavis.portrait.eyes import CURVE_MARGIN, CURVE_SAMPLES
+from visavis.portrait.eyes import CURVE_SAMPLES
 from visavis.portrait.fields import Grid
 from visavis.portrait.lids import lid_positions
 from visavis.portrait.movement import Movement
@@ -97,8 +97,7 @@ def carried(rig: Rig, expression: Expression) -> NDArray[np.float64]:
         top, bottom = lid_positions(eye, weights)
         for members, shift in zip(EYES[eye.side], (top - eye.upper, bottom - eye.lower), strict=True):
             u = (points[list(members[1:-1])] - eye.origin) @ eye.axis
-            place = (u / eye.width + CURVE_MARGIN) / (1 + 2 * CURVE_MARGIN) * (CURVE_SAMPLES - 1)
-            along = np.interp(place, np.arange(CURVE_SAMPLES), shift)
+            along = np.interp(eye.curve_position(u), np.arange(CURVE_SAMPLES), shift)
             moved[list(members[1:-1])] += along[:, None] * eye.down
     return moved
 
