@@ -86,7 +86,7 @@ def test_a_run_goes_on_where_it_was_stopped(
         return really(name, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr(score_module, "score_portrait", stop_at_second)
-    assert main(["portrait", "score", *portraits, "--out", str(out)]) == 0
+    assert main(["portrait", "score", *portraits, "--out", str(out)]) == 130
     assert "stopped after 1 of 2" in capsys.readouterr().err
     assert [item.name for item in read_scores(out)] == portraits[:1]
     assert main(["portrait", "score", *portraits, "--out", str(out), "--resume"]) == 0

@@ -13,6 +13,7 @@ from tests.films import noise, truncate, write_video
 from visavis.cli import main
 from visavis.cli.crop import parse_interval
 from visavis.errors import ConfigError
+from visavis.faces.cropper import Crop, Cropper
 from visavis.faces.darknet_cfg import read_cfg
 from visavis.faces.darknet_weights import write_random_weights
 from visavis.images import read_image, resize, write_image
@@ -100,6 +101,24 @@ def test_a_video_that_breaks_off_gives_what_it_has(
     assert crop(early, "--out", tmp_path / "crops", "--every", "500ms") == 1
     assert "early.mp4 breaks off after" in capsys.readouterr().err
     assert 1 <= len(rows_of(tmp_path / "crops")) < 6
+
+
+def test_ctrl_c_keeps_what_was_cut(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    find, seen = Cropper.crops, 0
+
+    def interrupted(self: Cropper, image: Image) -> list[Crop]:
+        nonlocal seen
+        seen += 1
+        if seen == 2:
+            raise KeyboardInterrupt
+        return find(self, image)
+
+    monkeypatch.setattr(Cropper, "crops", interrupted)
+    assert crop(pictures, "--out", tmp_path / "crops") == 130
+    assert "what was cut so far is kept" in capsys.readouterr().err
+    assert [row["file"] for row in rows_of(tmp_path / "crops")] == ["one-face00.png"]
 
 
 def test_an_empty_folder_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -143,7 +143,7 @@ def newton(field: Float32) -> Float32:
         return np.asarray(upper * (1 - fy) + lower * fy)
 
     source_x, source_y, going = x - u, y - v, np.ones(x.shape, bool)
-    for count in range(10):
+    for _ in range(10):
         slope_a, slope_b, slope_c, slope_d = (at(part, source_x, source_y) for part in (1 + a, b, c, 1 + d))
         miss_x, miss_y = x - source_x - at(u, source_x, source_y), y - source_y - at(v, source_x, source_y)
         scale = 1 / np.maximum(slope_a * slope_d - slope_b * slope_c, 0.25)
@@ -151,8 +151,7 @@ def newton(field: Float32) -> Float32:
         step_y = np.clip((slope_a * miss_y - slope_c * miss_x) * scale, -2, 2)
         source_x += np.where(going, step_x, 0)
         source_y += np.where(going, step_y, 0)
-        if count:
-            going &= np.maximum(np.abs(step_x), np.abs(step_y)) > 0.02
+        going &= np.maximum(np.abs(step_x), np.abs(step_y)) > 0.02
     return np.stack([source_x - x, source_y - y], axis=2).astype(np.float32)
 
 
@@ -200,8 +199,8 @@ def test_an_eye_is_laid_between_its_lids_alone(picture: NDArray[np.uint8]) -> No
 
     assert drawn[19, 20].tolist() == [100, 100, 100]
     changed = np.argwhere((drawn != paint).any(axis=2))
-    assert changed.min(axis=0).tolist() >= [15, 8]
-    assert changed.max(axis=0).tolist() <= [23, 32]
+    assert (changed.min(axis=0) >= (15, 8)).all()
+    assert (changed.max(axis=0) <= (23, 32)).all()
 
 
 def test_the_iris_turns_on_the_ball(picture: NDArray[np.uint8]) -> None:

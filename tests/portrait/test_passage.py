@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from visavis.portrait.answer import Pace
 from visavis.portrait.driver import steadied
 from visavis.portrait.passage import Key, Passage, Timeline, blended, emotion_passage, relative_to_rest, tour
 from visavis.portrait.presets import emotion_preset, emotion_presets
@@ -100,6 +101,13 @@ def test_keys_must_rise_and_fit() -> None:
         tour([])
 
 
+def test_what_comes_and_goes_at_once_is_a_passage_too() -> None:
+    at_once = tour([SMILE, SMILE], paces=[Pace(0, 0), Pace(0, 0)], hold_s=0)
+    assert max(at_once.at(time_s)["mouthSmileLeft"] for time_s in at_once.frame_times(50)) > 0.7
+    short = emotion_passage(SMILE, duration_s=2.0, pace=Pace(0, 0))
+    assert short.at(1.0)["mouthSmileLeft"] == pytest.approx(SMILE["mouthSmileLeft"], abs=0.1)
+
+
 def test_a_blend_names_one_side_or_both() -> None:
     assert blended({"mouthSmile": 0.5})["mouthSmileRight"] == 0.5
     assert blended({"mouthLeft": 0.5})["mouthLeft"] == 0.5
@@ -121,6 +129,8 @@ def test_a_timeline_lasts_as_long_as_its_film() -> None:
     assert film([0.0]).duration_s > 0
     with pytest.raises(ValueError, match="expected one for each"):
         Timeline((0.0,), ())
+    with pytest.raises(ValueError, match="must not fall"):
+        Timeline((2.0, 1.0), (SMILE, SMILE))
 
 
 def test_between_two_frames_lies_their_mixture() -> None:

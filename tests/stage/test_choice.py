@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from tests.stage.live import gradient_painting
 from visavis import sources
-from visavis.errors import InputError, SourceError
+from visavis.assets import AssetStore
+from visavis.config import Config
+from visavis.errors import AssetError, InputError, SourceError
+from visavis.faces import Landmarker
 from visavis.images import write_image
 from visavis.sources import LiveSource, Source
+from visavis.stage import installation
 from visavis.stage.browser import BrowserCamera, BrowserFeed
 from visavis.stage.choice import choose_source
 from visavis.stage.feeds import FileFeed, LiveFeed, ScriptFeed
@@ -23,6 +29,7 @@ class Grabber:
     """A camera that gives pictures until it is told to break."""
 
     opened = 0
+    closed = 0
 
     def __init__(self) -> None:
         type(self).opened += 1
@@ -36,13 +43,13 @@ class Grabber:
         return np.zeros((48, 64, 3), np.uint8)
 
     def close(self) -> None:
-        pass
+        type(self).closed += 1
 
 
 @pytest.fixture
 def one_camera(monkeypatch: pytest.MonkeyPatch) -> type[Grabber]:
     """A machine whose only camera is /dev/video2."""
-    Grabber.opened = 0
+    Grabber.opened = Grabber.closed = 0
 
     real = sources.open_source
 
@@ -86,6 +93,23 @@ def test_the_first_camera_plays_when_nothing_is_asked_for(one_camera: type[Grabb
     again = choice.open_feed()
     assert one_camera.opened == 2
     again.close()
+
+
+def test_a_camera_does_not_run_on_when_what_is_opened_after_it_fails(
+    one_camera: type[Grabber], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_model(self: Landmarker) -> None:
+        assert one_camera.opened == 1
+        raise AssetError("the face landmarker is not here")
+
+    monkeypatch.setattr(Landmarker, "load", no_model)
+    monkeypatch.setattr(installation, "prepare_portrait", lambda *_, **__: (gradient_painting(), "A gradient"))
+    with pytest.raises(AssetError):
+        installation.set_up(Config(), assets=AssetStore())
+    deadline = time.monotonic() + 5
+    while not one_camera.closed and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert one_camera.closed == 1
 
 
 @pytest.mark.usefixtures("no_camera")

@@ -280,14 +280,20 @@ def test_when_the_visitor_is_gone_nobody_is_seen(camera: BrowserCamera) -> None:
 
 def test_preview_is_off_unless_it_is_asked_for(client: TestClient, hub: Hub) -> None:
     assert client.get("/preview.jpg").status_code == 404
-    preview = Preview()
-    with TestClient(build_app(hub, gradient_painting(), preview=preview), base_url="http://localhost") as other:
+    preview, now = Preview(), [1.0]
+    app = build_app(hub, gradient_painting(), preview=preview, clock=lambda: now[0])
+    with TestClient(app, base_url="http://localhost") as other:
         assert other.get("/preview.jpg").status_code == 503
         reading = ToldReader().read(smiling_face(), blank().image, 0.0)
         preview.watch(blank(value=128), Snapshot(1.0, 1.0, 1, (reading,), reading))
         answer = other.get("/preview.jpg")
         assert Pillow.open(io.BytesIO(answer.content)).size == (64, 48)
         assert answer.headers["cache-control"] == "no-store"
+        # Whoever was there before the camera was lost is not shown on and on.
+        now[0] = 4.0
+        assert other.get("/preview.jpg").status_code == 503
+        preview.watch(blank(), Snapshot(4.0, 4.0, 2, (), None))
+        assert other.get("/preview.jpg").status_code == 200
 
 
 _WITNESS = """

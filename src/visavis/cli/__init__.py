@@ -48,8 +48,9 @@ def build_app(verbs: Sequence[str] = VERBS) -> typer.Typer:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code; `arguments` default to those of the process.
 
-    0 success, 1 some inputs failed or interrupted, 2 wrong usage or unusable input, 3 assets and models,
-    4 camera or stream, 5 output, 6 a missing optional package.
+    0 success, 1 some inputs failed, or a command was ended that had nothing to keep, 2 wrong usage or unusable input,
+    3 assets and models, 4 camera or stream, 5 output, 6 a missing optional package, 130 stopped by the keyboard, with
+    what was done until then kept.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     if arguments is None:

@@ -140,6 +140,7 @@ def crop(
             dullest=min_sharpness,
         )
         album = _Album(out)
+        is_stopped = False
         try:
             for frame, name in _frames(spec, step_s, broken):
                 for found in cropper.crops(frame.image):
@@ -147,13 +148,16 @@ def crop(
                 if count and len(album.rows) >= count:
                     break
         except KeyboardInterrupt:
-            errors_console().print("interrupted: what was cut so far is kept")
+            is_stopped = True
+            errors_console().print("stopped: what was cut so far is kept")
         except VisavisError:
             if album.rows:
                 album.close()
             raise
         album.close()
     _tell(cropper, album, broken)
+    if is_stopped:
+        raise typer.Exit(130)
 
 
 def parse_interval(text: str) -> float:

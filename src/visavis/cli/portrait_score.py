@@ -61,6 +61,7 @@ def score(
     finished = {item.name for item in scores}
     instruments = Instruments.of(assets, judges=judges, renderer=renderer_factory(renderer))
     instruments.load()
+    is_stopped = False
     try:
         with progress(unit="portraits") as display:
             for name in display.track([name for name in chosen if name not in finished], description="scoring"):
@@ -73,10 +74,15 @@ def score(
                 if out is not None:
                     write_scores(out, scores)
     except KeyboardInterrupt:
+        is_stopped = True
         errors_console().print(f"stopped after {len(scores)} of {len(chosen)} portraits", style="yellow")
+    if is_stopped and not scores:
+        raise typer.Exit(130)
     if not any(item.figures for item in scores):
         raise InputError("none of the portraits could be scored: " + "; ".join(item.refused for item in scores))
     _print(scores)
+    if is_stopped:
+        raise typer.Exit(130)
 
 
 def _print(scores: Sequence[PortraitScore]) -> None:

@@ -43,6 +43,8 @@ ABSENCE_S: Final = 1.0
 _PACE: Final = Pace(0.55, 1.2)
 #: By how much eyes and brows go before the rest, in seconds.
 _LEAD_S: Final = 0.06
+#: The shortest time that anything takes, a frame of a film.
+_MOMENT_S: Final = 0.04
 _BLINKS: Final = [BLENDSHAPE_INDEX["eyeBlinkLeft"], BLENDSHAPE_INDEX["eyeBlinkRight"]]
 _UPPER_FACE: Final = np.array([name.startswith(("brow", "eye")) for name in BLENDSHAPES])
 
@@ -123,6 +125,7 @@ def emotion_passage(expression: Expression, *, duration_s: float = 4.0, pace: Pa
     """
     if not duration_s > 0:
         raise ValueError(f"a passage must last longer than 0 seconds, not {duration_s}")
+    pace = _steady(pace)
     # The shortest that still holds its apex for as long as it rises.
     haste = min(1.0, duration_s / (2 * pace.attack_s + pace.release_s + 0.4))
     onset, offset = pace.attack_s * haste, pace.release_s * haste
@@ -138,6 +141,11 @@ def emotion_passage(expression: Expression, *, duration_s: float = 4.0, pace: Pa
     )
     blinks = (apex_end + 0.1 * offset,) if duration_s >= 2.5 else ()
     return Passage(keys, duration_s, blinks)
+
+
+def _steady(pace: Pace) -> Pace:
+    """The same, where what comes or goes at once still takes a moment: keys must follow each other."""
+    return Pace(max(pace.attack_s, _MOMENT_S), max(pace.release_s, _MOMENT_S))
 
 
 def tour(expressions: Sequence[Expression], *, paces: Sequence[Pace] | None = None, hold_s: float = 1.2) -> Passage:
@@ -156,9 +164,10 @@ def tour(expressions: Sequence[Expression], *, paces: Sequence[Pace] | None = No
     keys = [Key(time_s, Expression())]
     blinks = []
     for index, (expression, pace) in enumerate(zip(expressions, paces, strict=True)):
+        pace = _steady(pace)
         time_s += pace.attack_s
         keys.append(Key(time_s, expression))
-        time_s += hold_s
+        time_s += max(hold_s, _MOMENT_S)
         keys.append(Key(time_s, expression.scaled(0.94)))
         last = index == len(expressions) - 1
         blinks.append(time_s + 0.3 * pace.release_s)
@@ -172,11 +181,11 @@ class Timeline:
     """Expressions measured one after the other, as from a driver's video.
 
     Attributes:
-        times_s: rising, in seconds.
+        times_s: in seconds from the beginning of the film, never falling.
         expressions: as many; None where no face was seen.
 
     Raises:
-        ValueError: no entry, or lengths that differ.
+        ValueError: no entry, lengths that differ, or times that fall.
     """
 
     times_s: tuple[float, ...]
@@ -187,6 +196,8 @@ class Timeline:
             raise ValueError(
                 f"{len(self.times_s)} times for {len(self.expressions)} expressions; expected one for each"
             )
+        if any(later < earlier for earlier, later in pairwise(self.times_s)):
+            raise ValueError("the times of a timeline must not fall")
 
     @property
     def duration_s(self) -> float:

@@ -23,6 +23,10 @@ _CAMERA: Final = re.compile(r"camera:\d+")
 _URL: Final = re.compile(r"[a-z][a-z0-9+.-]*://.+", re.IGNORECASE)
 
 
+def _nothing() -> None:
+    """There is nothing to free."""
+
+
 @dataclass(frozen=True, slots=True)
 class SourceChoice:
     """A source that plays.
@@ -33,6 +37,7 @@ class SourceChoice:
         open_feed: opens it for the loop, each time anew.
         fallback: True when it stands in for a camera.
         reason: why the camera does not play, in words; empty when nothing was wrong.
+        close: frees a camera that was opened to see whether it is there, where no feed has taken it over.
     """
 
     kind: SourceKind
@@ -40,6 +45,7 @@ class SourceChoice:
     open_feed: Callable[[], Feed]
     fallback: bool = False
     reason: str = ""
+    close: Callable[[], None] = _nothing
 
 
 def choose_source(
@@ -114,7 +120,11 @@ def _live(kind: SourceKind, spec: str, label: str, config: CameraConfig) -> Sour
     def open_feed() -> Feed:
         return LiveFeed(opened.pop() if opened else open_live(), max_age_s=config.max_age_s)
 
-    return SourceChoice(kind, label, open_feed)
+    def close() -> None:
+        while opened:
+            opened.pop().close()
+
+    return SourceChoice(kind, label, open_feed, close=close)
 
 
 def _file(path: str) -> SourceChoice:

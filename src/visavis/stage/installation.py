@@ -142,25 +142,23 @@ def set_up(
     Raises:
         VisavisError: anything that is missing or wrong; see the parts.
     """
-    from visavis.faces import Landmarker
     from visavis.stage.server import build_app
 
-    browser = BrowserCamera(clock=clock) if source == "browser" else None
-    choice = choose_source(camera=camera, source=source, camera_config=config.camera, browser=browser)
     rig, title = prepare_portrait(config.portrait.name, assets=assets)
-    finder: FaceFinder
-    if choice.kind == "script":
-        finder = ScriptedFace(emotion_presets())
-    else:
-        landmarker = Landmarker(assets, mode="video", max_faces=config.reading.max_faces)
-        # A missing model is told now, in one line, and not by the loop when visitors are there.
-        landmarker.load()
-        finder = landmarker
+    browser = BrowserCamera(clock=clock) if source == "browser" else None
+    # After all that takes long or fails for reasons of its own: a camera is not to run meanwhile.
+    choice = choose_source(camera=camera, source=source, camera_config=config.camera, browser=browser)
+    try:
+        finder = _open_finder(choice, config, assets)
+        pipeline = build_pipeline(finder, config, lead=lead, sway=sway)
+    except BaseException:
+        choice.close()
+        raise
     hub = Hub()
     preview = Preview() if config.server.preview else None
     loop = Loop(
         choice.open_feed,
-        build_pipeline(finder, config, lead=lead, sway=sway),
+        pipeline,
         publish=hub.publish,
         state=StageState(choice.kind, choice.label, config.portrait.mode, rig.digest, fallback=choice.fallback),
         watch=preview.watch if preview else None,
@@ -169,3 +167,15 @@ def set_up(
     )
     app = build_app(hub, rig, loop=loop, camera=browser, preview=preview, hosts=hosts, language=language, clock=clock)
     return Installation(app, loop, hub, choice, title)
+
+
+def _open_finder(choice: SourceChoice, config: Config, assets: AssetStore) -> FaceFinder:
+    """What finds faces in the source's pictures, ready for the first of them."""
+    from visavis.faces import Landmarker
+
+    if choice.kind == "script":
+        return ScriptedFace(emotion_presets())
+    landmarker = Landmarker(assets, mode="video", max_faces=config.reading.max_faces)
+    # A missing model is told now, in one line, and not by the loop when visitors are there.
+    landmarker.load()
+    return landmarker

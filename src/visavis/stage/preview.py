@@ -15,6 +15,8 @@ __all__ = ["Preview"]
 _WIDTH: Final = 320
 # Five pictures a second let an operator aim a camera, and cost the loop little.
 _INTERVAL_S: Final = 0.2
+# A picture older than this is of somebody who may have gone: a camera was lost, or a visitor's page was closed.
+_MAX_AGE_S: Final = 2.0
 
 
 class Preview:
@@ -25,20 +27,24 @@ class Preview:
         self._jpeg = b""
         self._taken_s = float("-inf")
 
-    @property
-    def jpeg(self) -> bytes:
-        """The last picture, or nothing before the first."""
+    def newest(self, now_s: float) -> bytes:
+        """The last picture, a JPEG; nothing before the first, or when the last one is out of date.
+
+        Args:
+            now_s: seconds on the loop's clock.
+        """
         with self._lock:
+            if now_s - self._taken_s > _MAX_AGE_S:
+                self._jpeg = b""
             return self._jpeg
 
     def watch(self, frame: Frame, snapshot: Snapshot) -> None:
         """Given each frame by the loop."""
         if snapshot.time_s - self._taken_s < _INTERVAL_S:
             return
-        self._taken_s = snapshot.time_s
         jpeg = _draw(frame, snapshot)
         with self._lock:
-            self._jpeg = jpeg
+            self._jpeg, self._taken_s = jpeg, snapshot.time_s
 
 
 def _draw(frame: Frame, snapshot: Snapshot) -> bytes:

@@ -150,9 +150,10 @@ def build_app(
     async def preview_picture(request: Request) -> Response:
         if preview is None:
             return PlainTextResponse("preview is off; the operator can start with --preview\n", status_code=404)
-        if not preview.jpeg:
-            return PlainTextResponse("no frame yet\n", status_code=503)
-        return Response(preview.jpeg, media_type="image/jpeg", headers={"Cache-Control": "no-store"})
+        jpeg = preview.newest(clock())
+        if not jpeg:
+            return PlainTextResponse("no frame of late\n", status_code=503)
+        return Response(jpeg, media_type="image/jpeg", headers={"Cache-Control": "no-store"})
 
     async def state_stream(websocket: WebSocket) -> None:
         await websocket.accept()
