@@ -138,7 +138,7 @@ class PortraitConfig:
         float,
         Field(ge=0, le=3600, description="Seconds alone after which a living portrait looks about; 0 for never."),
     ] = 5.0
-    seed: Annotated[int, Field(ge=0, le=2**31, description="Of its life: the same seed lives the same life.")] = 0
+    seed: Annotated[int, Field(ge=0, le=2**31, description="Seed of blinks, glances and breath.")] = 0
 
 
 @dataclass(frozen=True, kw_only=True, config=_RULES)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,12 @@ from numpy.typing import NDArray
 
 from visavis.portrait.eyes import stretched
 from visavis.portrait.fields import Grid
+from visavis.portrait.lids import LID_LOOK
+from visavis.portrait.loops import inverse
 from visavis.portrait.loops.compiled import compiled
 from visavis.portrait.loops.eye import Ball, Lids, lay_eye, sample, sample_cubic, skin_places
 from visavis.portrait.loops.inverse import sources_of, unfolded
-from visavis.portrait.movement import smoothing_shares
+from visavis.portrait.movement import _NEAR, smoothing_shares
 from visavis.types import Float32
 
 SIZE = 40
@@ -160,7 +163,7 @@ def lids_of(*, lowered: float = 0.0, raised: float = 0.0) -> Lids:
     bow = np.sin(np.linspace(0, np.pi, 65)).astype(np.float32)
     upper, lower = ((lowered - 5) * bow, -5 * bow, -5 * bow - 8), ((3 - raised) * bow, 3 * bow, 3 * bow + 9)
     curves = np.stack([*upper, *lower], axis=1)
-    return Lids((8.0, 20.0), (1.0, 0.0), (0.0, 1.0), curves, 0.0, 64 / 24, 24.0, 1.0, 8.0, 1.25)
+    return Lids((8.0, 20.0), (1.0, 0.0), (0.0, 1.0), curves, 0.0, 64 / 24, 24.0, 1.0, 8.0, 1.25, LID_LOOK)
 
 
 def places() -> Float32:
@@ -308,3 +311,19 @@ def test_a_full_disk_costs_time_alone(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, stdout=subprocess.PIPE, text=True, check=True)
     assert done.stdout.strip() == "42"
+
+
+def test_the_page_inverts_by_the_same_numbers() -> None:
+    """Parity alone would forgive a small difference; a portrait drawn by both would not be the same one."""
+    web = resources.files("visavis.stage") / "web"
+    shaders, drawing = ((web / name).read_text("utf-8") for name in ("shaders.js", "portrait.js"))
+    for line in (
+        f"round < {inverse._STEPS}; round++",
+        f"max(a * d - b * c, {inverse._LEAST_DETERMINANT})",
+        f"-{inverse._LONGEST_STEP}, {inverse._LONGEST_STEP})",
+        f"<= {inverse._ARRIVED:.3g}) break",
+        f"clamp(1.0 - least / {inverse._MOST_PRESSED:.3g}, 0.0, 1.0)",
+        f"float(away) / {_NEAR}.0",
+    ):
+        assert line in shaders
+    assert f"UNFOLDING_ROUNDS = {inverse._ROUNDS};" in drawing

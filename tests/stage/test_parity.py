@@ -1,4 +1,4 @@
-"""The browser draws what the reference renderer draws: ten expressions, at the painting's own size."""
+"""The browser draws what the reference renderer draws: some fifteen expressions, at the painting's own size."""
 
 from __future__ import annotations
 

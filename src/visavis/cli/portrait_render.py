@@ -78,7 +78,7 @@ def render(
             show_default=False,
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of its life.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of blinks, glances and breath.")] = 0,
     renderer: Annotated[str, typer.Option(metavar="NAME", help="What draws: mesh, or a plug-in's.")] = "mesh",
 ) -> None:
     """Render a portrait with an expression: a picture, or a film.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -11,8 +11,8 @@ from visavis.portrait.paint import Pixels, moved_paint
 from visavis.types import Float32, Image
 
 __all__ = [
-    "LID_ROOM", "LIFTED_LIGHT", "LOWER_BOUNDS", "ROUNDNESS", "UPPER_BOUNDS", "WHOLLY_LIFTED", "lid_positions",
-    "light_of", "paint_eye",
+    "LID_LOOK", "LID_ROOM", "LIFTED_LIGHT", "LOWER_BOUNDS", "ROUNDNESS", "UPPER_BOUNDS", "WHOLLY_LIFTED", "LidLook",
+    "lid_positions", "light_of", "paint_eye",
 ]  # fmt: skip
 
 #: Share of the skin beyond a lid's edge that an opening eye may take up: more would fold it over itself.
@@ -29,8 +29,43 @@ LIFTED_LIGHT: Final = 0.6
 WHOLLY_LIFTED: Final = 0.32
 
 
+class LidLook(NamedTuple):
+    """How lids look as they move; depths in eye widths, darkness as a share of the light.
+
+    Attributes:
+        light_depth: light reaches the eyeball in full from this far below a lid's edge on.
+        shadow: a lid that comes down brings its shadow with it.
+        edge_dark, edge_depth: a closing lid's edge turns from the light, so far above it and a sixth of that below.
+        lash_dark, lash_depth: lashes that pointed at the viewer hang down, below the edge in the end, darkest in the
+            middle.
+    """
+
+    light_depth: float
+    shadow: float
+    edge_dark: float
+    edge_depth: float
+    lash_dark: float
+    lash_depth: float
+
+
+#: That of every eye; the page has it from the rig.
+LID_LOOK: Final = LidLook(0.12, 0.55, 0.22, 0.18, 0.8, 0.05)
+
+
 def lid_positions(eye: Eye, weights: Float32) -> tuple[Float32, Float32]:
-    """Where the lids' edges go, (65,) `v` each in pixels: a blink closes, surprise opens wider than painted."""
+    """Where the lids' edges go: a blink closes, surprise opens wider than painted.
+
+    Args:
+        eye: of a rig.
+        weights: (56,) float32, as `motion_weights` gives them.
+
+    Returns:
+        The upper lid's edge and the lower one's, (65,) float32 each: `v` in pixels of the eye's frame, at the samples
+        of its curves.
+
+    >>> rig = open_portrait("mona-lisa", assets=AssetStore()).rig  # doctest: +SKIP
+    >>> top, bottom = lid_positions(rig.eyes[0], motion_weights(emotion_preset("joy")))  # doctest: +SKIP
+    """
     squint = _saturated(float(eye.upper_squint @ weights), *UPPER_BOUNDS)
     raised = _saturated(float(eye.lower_squint @ weights), *LOWER_BOUNDS)
     blink = float(np.clip(eye.blink @ weights, 0, 1))
@@ -48,7 +83,13 @@ def lid_positions(eye: Eye, weights: Float32) -> tuple[Float32, Float32]:
 
 
 def light_of(eye: Eye, upper: Float32, weights: Float32) -> float:
-    """How much light comes to the eyeball under an upper lid at (65,) `upper`, from -1 (none) to 1; 0 as painted."""
+    """How much light comes to the eyeball, from -1 (none) over 0 (as painted) to 1.
+
+    Args:
+        eye: of a rig.
+        upper: (65,) float32, the upper lid's edge as `lid_positions` gives it.
+        weights: (56,) float32, as `motion_weights` gives them.
+    """
     lift = max(float((eye.upper - upper).max()), 0) / eye.open_aperture
     return float(np.clip(LIFTED_LIGHT * min(lift / WHOLLY_LIFTED, 1) - eye.shade @ weights, -1, 1))
 
@@ -81,10 +122,21 @@ def paint_eye(
     corner: tuple[int, int],
     sharpness: float,
 ) -> Image:
-    """One eye, (h, w, 3) uint8, whose pixels come from `places` of the paint in `lit` but for the lids.
+    """One eye, painted as its lids and its iris have moved.
 
-    `shift` is that of the iris, `light` how much light comes to the eyeball, from -1 (none) over 0 (as painted) to 1;
-    `corner` is where `lit` begins in the painting.
+    Args:
+        lit: a part of the painting, with the light of its folds.
+        places: (h, w, 2) float32, for each pixel of the eye's box where its paint comes from, in pixels of `lit`, were
+            the lids still.
+        eye: of a rig.
+        lids: their edges, as `lid_positions` gives them.
+        shift: (2,) float32, of the iris, in pixels.
+        light: that comes to the eyeball, as `light_of` gives it.
+        corner: x and y where `lit` begins in the painting, in pixels.
+        sharpness: how much of what moving takes from the paint is given back (`Rig.sharpness`).
+
+    Returns:
+        (h, w, 3) uint8 RGB.
     """
     from visavis.portrait.loops.eye import Ball, Lids, lay_eye, skin_places
 
@@ -101,6 +153,7 @@ def paint_eye(
         edge=eye.edge,
         open_aperture=eye.open_aperture,
         way=CLOSED,
+        look=LID_LOOK,
     )
     ball = Ball(
         corner=(float(eye.box[0] - corner[0]), float(eye.box[1] - corner[1])),

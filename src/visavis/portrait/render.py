@@ -59,9 +59,9 @@ class MeshRenderer:
 
     Args:
         rig: what is drawn.
-        helper: whether a second thread helps; without a word it does where there are several processors. OpenCV's own
-            threads do not help: the steps are too short for them, and `cv2.setNumThreads(1)` saves the processor time
-            for which they wait busily.
+        helper: whether a second thread draws too; None (the default) where the machine has more than one processor.
+            OpenCV's own threads only wait busily here, since the steps are too short for them: `cv2.setNumThreads(1)`
+            saves that processor time.
 
     >>> renderer = MeshRenderer(rig)                             # doctest: +SKIP
     >>> renderer.render(Expression()).shape                      # doctest: +SKIP

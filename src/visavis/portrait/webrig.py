@@ -20,7 +20,15 @@ from numpy.typing import NDArray
 from visavis.portrait.creases import Creases
 from visavis.portrait.eyes import CLOSED, CURVE_MARGIN, Eye
 from visavis.portrait.fields import Grid
-from visavis.portrait.lids import LID_ROOM, LIFTED_LIGHT, LOWER_BOUNDS, ROUNDNESS, UPPER_BOUNDS, WHOLLY_LIFTED
+from visavis.portrait.lids import (
+    LID_LOOK,
+    LID_ROOM,
+    LIFTED_LIGHT,
+    LOWER_BOUNDS,
+    ROUNDNESS,
+    UPPER_BOUNDS,
+    WHOLLY_LIFTED,
+)
 from visavis.portrait.rig import LOOKS, MOTIONS, Rig
 from visavis.types import BLENDSHAPES, Float32
 
@@ -28,7 +36,7 @@ __all__ = ["FORMAT", "VERSION", "export_web_rig"]
 
 #: What `manifest.json` calls itself, and which form of it this is.
 FORMAT: Final = "visavis-rig"
-VERSION: Final = 9
+VERSION: Final = 10
 
 #: Displacements need not be finer than this, in face widths: far below what can be seen, and small files.
 _FINEST: Final = 1e-5
@@ -103,6 +111,7 @@ def export_web_rig(rig: Rig, *, title: str = "") -> dict[str, bytes]:
             "lower_bounds": list(LOWER_BOUNDS),
             "lifted_light": LIFTED_LIGHT,
             "wholly_lifted": WHOLLY_LIFTED,
+            "look": LID_LOOK._asdict(),
         },
         "creases": {
             "origin": [int(edge) for edge in rig.creases.box[:2]],

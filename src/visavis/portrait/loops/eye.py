@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 from math import exp, floor
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
 from visavis.portrait.loops.compiled import compiled
 from visavis.types import Float32, Image
 
+if TYPE_CHECKING:
+    from visavis.portrait.lids import LidLook
+
 __all__ = ["Ball", "Lids", "lay_eye", "sample", "sample_cubic", "skin_places"]
 
-#: Light reaches the eyeball in full from this far below a lid's edge on, in eye widths.
-_LIGHT_DEPTH: Final = 0.12
-#: A closing lid's edge turns away from the light, within so many eye widths above it and a sixth of that below.
-_EDGE_DARK: Final = 0.22
-_EDGE_DEPTH: Final = 0.18
-#: Lashes that pointed at the viewer hang down, below the edge in the end, darkest in the middle.
-_LASH_DARK: Final = 0.8
-_LASH_DEPTH: Final = 0.05
-#: A lid that comes down brings its shadow with it.
-_LID_SHADOW: Final = 0.55
 #: The slope of the cubic kernel at its first zero (Keys, 1981), as OpenCV has it.
 _SLOPE: Final = -0.75
 #: So far from its middle a bell curve is nothing that eight bits could show.
@@ -39,6 +32,7 @@ class Lids(NamedTuple):
         first, per_pixel: the index among the S samples of `u = 0`, and how many of them there are to a pixel.
         width, edge, open_aperture: as an eye has them.
         way: how far a full blink brings the upper lid, in distances of the lids at rest.
+        look: how lids look as they move.
     """
 
     origin: tuple[float, float]
@@ -51,6 +45,7 @@ class Lids(NamedTuple):
     edge: float
     open_aperture: float
     way: float
+    look: LidLook
 
 
 class Ball(NamedTuple):
@@ -124,16 +119,17 @@ def lay_eye(paint: Image, places: Float32, lids: Lids, ball: Ball) -> None:
                     sample(ball.lid, in_x + left * lids.down[0], in_y + left * lids.down[1], lid)
                     for channel in range(3):
                         colour[channel] += share * (lid[channel] - colour[channel])
-                dark = _darkened(u, (v - top) / lids.width, lowered, lids.width)
+                dark = _darkened(u, (v - top) / lids.width, lowered, lids.width, lids.look)
                 for channel in range(3):
                     colour[channel] *= dark
             if seen > 0:
                 sample(ball.white, in_x, in_y, white)
                 sample_cubic(ball.iris, in_x - ball.shift[0], in_y - ball.shift[1], iris)
                 # A lid shades what is next to it, however wide the eye.
-                deep = min(max(min(v - top, bottom - v) / (_LIGHT_DEPTH * lids.width), 0.0), 1.0)
+                depth = lids.look.light_depth * lids.width
+                deep = min(max(min(v - top, bottom - v) / depth, 0.0), 1.0)
                 shade = 1 + min(ball.light, 0.0)
-                shade *= 1 - _LID_SHADOW * lowered * exp(-max(v - top, 0.0) / (_LIGHT_DEPTH * lids.width))
+                shade *= 1 - lids.look.shadow * lowered * exp(-max(v - top, 0.0) / depth)
                 for channel in range(3):
                     lit = white[channel] + max(ball.light, 0.0) * deep * max(ball.shine[channel] - white[channel], 0.0)
                     lit += (iris[channel] - lit) * iris[3] / 255
@@ -173,16 +169,16 @@ def _rolled(v: float, top: float, end: float, rest_top: float, way: float) -> fl
 
 
 @compiled
-def _darkened(u: float, past_edge: float, lowered: float, width: float) -> float:
+def _darkened(u: float, past_edge: float, lowered: float, width: float, look: LidLook) -> float:
     """How much light a closing lid's edge and lashes leave, so far past the edge in eye widths."""
     left = 1.0
-    turned = (6 * past_edge if past_edge > 0 else past_edge) / _EDGE_DEPTH
+    turned = (6 * past_edge if past_edge > 0 else past_edge) / look.edge_depth
     if abs(turned) < _FAR:
-        left -= _EDGE_DARK * lowered * exp(-turned * turned)
-    hanging = (past_edge - 0.01 - 0.05 * lowered * lowered) / _LASH_DEPTH
+        left -= look.edge_dark * lowered * exp(-turned * turned)
+    hanging = (past_edge - 0.01 - 0.05 * lowered * lowered) / look.lash_depth
     if abs(hanging) < _FAR:
         within = min(max(min(u, width - u) / (0.1 * width) + 0.3, 0.0), 1.0)
-        left *= 1 - _LASH_DARK * lowered * within * exp(-hanging * hanging)
+        left *= 1 - look.lash_dark * lowered * within * exp(-hanging * hanging)
     return left
 
 

@@ -295,12 +295,13 @@ class Moving {
       const { shift, closing, opening, unblinked, drawn, share, light } = pose.eyes[index];
       this.#within(drawn, screen);
       const { curves, white, iris, lid, origin, axis, down, width, box, closed, skew, shine } = eye;
-      const { room, roundness } = this.manifest.lids;
+      const { room, roundness, look } = this.manifest.lids;
       programs.eye.run({
         ...face, curves, white, iris, lid, origin, axis, down, width, closed, box: box.slice(0, 2),
         margin: eye.curve_margin,
         openAperture: eye.open_aperture, room, roundness, skew, soft: eye.edge, closing, opening, unblinked, shift, share,
-        light, shine,
+        light, shine, lightDepth: look.light_depth, shadow: look.shadow,
+        edgeLook: [look.edge_dark, look.edge_depth], lashLook: [look.lash_dark, look.lash_depth],
       });
     });
     this.#within(this.lips.box, screen);

@@ -1,7 +1,7 @@
 // Fetches a rig's files and looks into them; `docs/rig-format.md` says what they hold.
 
 const KINDS = { int8: Int8Array, uint8: Uint8Array, int16: Int16Array, float32: Float32Array };
-const VERSIONS = { "visavis-rig": 9, "visavis-flat": 1 };
+const VERSIONS = { "visavis-rig": 10, "visavis-flat": 1 };
 
 /** Fetch the manifest at `url` and the files that it names. */
 export async function fetchRig(url) {

@@ -1,4 +1,5 @@
-// The portrait's fragment shaders. They follow the reference renderer step by step (portrait/render.py, fields.py).
+// The portrait's fragment shaders. They follow the reference renderer step by step (portrait/render.py, and what it draws with:
+// movement.py, inverse.py, paint.py, lids.py and loops/).
 //
 // All textures but the screen have their first row at the top. Places are in pixels of the painting, (0, 0) being the
 // centre of the first; `density` is texels of the source for one pixel of the painting.
@@ -337,6 +338,10 @@ uniform float unblinked;   // what a blink leaves of it
 uniform vec2 shift;        // of the iris
 uniform vec3 shine;        // a white in all the light that comes to this eye
 uniform float light;       // that comes to the eyeball: -1 none, 0 as painted, 1 all
+uniform float lightDepth;  // below a lid's edge, from where on light reaches the ball in full
+uniform float shadow;      // that a lid brings down with it
+uniform vec2 edgeLook;     // how dark a lid's edge becomes, and within what depth
+uniform vec2 lashLook;     // the same of lashes
 uniform float share;       // of what is drawn here, over the face as it is
 uniform float level;
 
@@ -407,19 +412,19 @@ void main() {
 
   vec3 ball = softAt(white, place, box, level).rgb;
   // A lid shades what is next to it, however wide the eye.
-  float deep = clamp(min(v - lids.x, lids.y - v) / (0.12 * width), 0.0, 1.0);
+  float deep = clamp(min(v - lids.x, lids.y - v) / (lightDepth * width), 0.0, 1.0);
   ball += max(light, 0.0) * deep * max(shine - ball, 0.0);
   vec4 ring = level > 0.4 ? softAt(iris, place - shift, box, level) : irisAt(place - shift - box);
   ball = mix(ball, ring.rgb, ring.a) * (1.0 + min(light, 0.0));
   // A lid that comes down brings its shadow with it, and turns its own edge away from the light.
   float lowered = clamp((lids.x - rest.x) / max(openAperture, 1.0), 0.0, 1.0);
-  ball *= 1.0 - 0.55 * lowered * exp(-max(v - lids.x, 0.0) / (0.12 * width));
-  float edge = (v - lids.x) / width, shade = (edge > 0.0 ? 6.0 * edge : edge) / 0.18;
-  skin *= 1.0 - 0.22 * lowered * exp(-shade * shade);
+  ball *= 1.0 - shadow * lowered * exp(-max(v - lids.x, 0.0) / (lightDepth * width));
+  float edge = (v - lids.x) / width, shade = (edge > 0.0 ? 6.0 * edge : edge) / edgeLook.y;
+  skin *= 1.0 - edgeLook.x * lowered * exp(-shade * shade);
   // Lashes that pointed at the viewer hang down, below the closed lid's edge in the end, darkest in the middle.
   float within = clamp(min(u, width - u) / (0.1 * width) + 0.3, 0.0, 1.0);
-  float lash = (edge - 0.01 - 0.05 * lowered * lowered) / 0.05;
-  skin *= 1.0 - 0.8 * lowered * within * exp(-lash * lash);
+  float lash = (edge - 0.01 - 0.05 * lowered * lowered) / lashLook.y;
+  skin *= 1.0 - lashLook.x * lowered * within * exp(-lash * lash);
   // The painted edge, with its lashes, belongs to the lid: the eyeball begins a little inside of it.
   float seen = clamp((v - lids.x) / soft - 0.5, 0.0, 1.0) * clamp((lids.y - v) / soft - 0.5, 0.0, 1.0);
   vec3 drawn = mix(skin, ball, seen);
