@@ -31,8 +31,9 @@ from visavis.assets import AssetStore
 from visavis.errors import VisavisError
 from visavis.faces import Landmarker
 from visavis.files import replacing
+from visavis.portrait.motions import motion_weights
 from visavis.portrait.pose import similarity
-from visavis.portrait.rig import make_rig, motion_weights
+from visavis.portrait.rig import make_rig
 from visavis.portrait.score.motion import carried
 from visavis.portrait.topology import MESH_POINTS, RIGID
 from visavis.reading.expression import to_expression

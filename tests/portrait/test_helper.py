@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from visavis.portrait.helper import Helper
+from visavis.portrait.second_thread import Helper
 
 
 @pytest.mark.parametrize("present", [True, False])

@@ -13,9 +13,11 @@ from visavis.portrait.eyemaker import make_eye
 from visavis.portrait.eyes import CLOSED, still_where_hidden, stretched
 from visavis.portrait.gallery import OpenPortrait
 from visavis.portrait.lids import LID_ROOM, LIFTED_LIGHT, lid_positions, light_of
+from visavis.portrait.motions import motion_weights
 from visavis.portrait.passage import blended
+from visavis.portrait.presets import emotion_preset
 from visavis.portrait.render import MeshRenderer
-from visavis.portrait.rig import make_rig, motion_weights
+from visavis.portrait.rig import make_rig
 from visavis.types import Expression, Image
 
 BLINK = Expression.from_mapping({"eyeBlinkLeft": 1.0, "eyeBlinkRight": 1.0})
@@ -163,7 +165,12 @@ def test_a_closed_lid_at_the_border_of_the_picture_is_no_hole(madonna: OpenPortr
     cut = round(float(right.origin[1] + right.above.min()) + 0.3 * right.width)
     shifted = madonna.rig.landmarks.astype(np.float64) - (0, cut)
     eye = make_eye(
-        madonna.image[cut:], shifted, "Right", load_basis(), np.eye(3), 56, highlight=np.full(3, 200, np.float32)
+        madonna.image[cut:],
+        shifted,
+        "Right",
+        basis=load_basis(),
+        rotation=np.eye(3),
+        highlight=np.full(3, 200, np.float32),
     )
     assert eye.lid.max(axis=2).min() > 20
 
@@ -238,3 +245,23 @@ def test_an_eye_that_is_turned_away_stays_as_it_is_painted(madonna: OpenPortrait
     assert (lower == still.lower).all()
     assert not still.gaze.any()
     assert still_where_hidden(right, left) == (right, left)
+
+
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+def test_an_eye_opens_and_closes_the_same_however_the_picture_hangs(madonna: OpenPortrait, quarters: int) -> None:
+    """Turned by quarters, pixels stay pixels: curves are those of the upright eye to a fraction of one."""
+    height, width = madonna.image.shape[:2]
+    landmarks = madonna.face.landmarks
+    assert landmarks is not None
+    landmarks = landmarks.copy()
+    for _ in range(quarters):
+        landmarks[:, 0], landmarks[:, 1] = landmarks[:, 1].copy(), width - 1 - landmarks[:, 0]
+        width, height = height, width
+    turned = make_rig(
+        np.ascontiguousarray(np.rot90(madonna.image, quarters)), replace(madonna.face, landmarks=landmarks)
+    )
+    weights = motion_weights(emotion_preset("surprise"))
+    for eye, upright in zip(turned.eyes, madonna.rig.eyes, strict=True):
+        for now, then in zip(lid_positions(eye, weights), lid_positions(upright, weights), strict=True):
+            np.testing.assert_allclose(now, then, atol=0.05)
+        assert eye.white.mean() == pytest.approx(upright.white.mean(), abs=3)

@@ -14,9 +14,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from visavis.portrait.eyes import stretched
+from visavis.portrait.eyes import LID_LOOK, stretched
 from visavis.portrait.fields import Grid
-from visavis.portrait.lids import LID_LOOK
 from visavis.portrait.loops import inverse
 from visavis.portrait.loops.compiled import compiled
 from visavis.portrait.loops.eye import Ball, Lids, lay_eye, sample, sample_cubic, skin_places

@@ -12,8 +12,8 @@ from visavis.faces import Landmarker
 from visavis.portrait.basis import load_basis
 from visavis.portrait.gallery import OpenPortrait
 from visavis.portrait.lids import lid_positions
+from visavis.portrait.motions import motion_weights
 from visavis.portrait.passage import blended
-from visavis.portrait.rig import motion_weights
 from visavis.portrait.score.motion import carried
 from visavis.portrait.topology import MESH_POINTS
 from visavis.reading import retargeted, to_expression

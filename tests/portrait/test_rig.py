@@ -11,9 +11,10 @@ import pytest
 from visavis.errors import RigError
 from visavis.portrait.gallery import OpenPortrait
 from visavis.portrait.inverse import invert
+from visavis.portrait.motions import motion_weights
 from visavis.portrait.movement import Movement
 from visavis.portrait.presets import emotion_presets
-from visavis.portrait.rig import MIN_FACE_WIDTH, make_rig, motion_weights
+from visavis.portrait.rig import MIN_FACE_WIDTH, make_rig
 from visavis.types import BLENDSHAPES, Expression, Face
 
 SINGLES = {name: Expression.from_mapping({name: 1.0}) for name in BLENDSHAPES if name != "_neutral"}

@@ -13,9 +13,9 @@ from visavis.assets import AssetStore
 from visavis.portrait.fields import Grid
 from visavis.portrait.gallery import OpenPortrait, open_portrait
 from visavis.portrait.inverse import invert
+from visavis.portrait.motions import motion_weights
 from visavis.portrait.presets import emotion_preset
 from visavis.portrait.render import MeshRenderer
-from visavis.portrait.rig import motion_weights
 from visavis.portrait.warp import (
     bands_of,
     moving_nodes,

@@ -16,7 +16,8 @@ from PIL import Image as Pillow
 from visavis.assets import AssetStore
 from visavis.portrait.gallery import DEFAULT_PORTRAIT, open_portrait
 from visavis.portrait.lids import LID_ROOM, ROUNDNESS
-from visavis.portrait.rig import MOTIONS, Rig
+from visavis.portrait.motions import MOTIONS
+from visavis.portrait.rig import Rig
 from visavis.portrait.webrig import FORMAT, VERSION, export_web_rig
 from visavis.types import BLENDSHAPES
 

@@ -16,8 +16,9 @@ from tests.stage.test_parity import EXPRESSIONS
 from visavis.assets import AssetStore
 from visavis.portrait.gallery import DEFAULT_PORTRAIT, open_portrait
 from visavis.portrait.glb import TARGETS, export_glb
+from visavis.portrait.motions import motion_weights
 from visavis.portrait.render import MeshRenderer
-from visavis.portrait.rig import Rig, motion_weights
+from visavis.portrait.rig import Rig
 from visavis.types import Expression, Image
 
 if TYPE_CHECKING:

@@ -237,7 +237,7 @@ def _number(text: str, whole: str) -> float:
 
 def _tell_turn(asked: Float32, largest: Float32) -> None:
     """Say so where the paint does not bear all of the turn that was asked for."""
-    from visavis.portrait.turn import bounded_sway
+    from visavis.portrait.sway import bounded_sway
 
     turned = bounded_sway(asked, largest)
     if turned.tolist() != asked.tolist():

@@ -13,12 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.portrait.eyes import CURVE_MARGIN, Eye
-from visavis.portrait.hull import convex_hull
+from visavis.portrait.hull import convex_hull, inside_hull
 from visavis.portrait.lids import lid_positions
 from visavis.portrait.lipline import PARTED
 from visavis.portrait.occlusion import find_covers
+from visavis.portrait.paint import face_detail
 from visavis.portrait.rig import MIN_FACE_WIDTH, Rig
 from visavis.portrait.topology import MESH_POINTS
+from visavis.portrait.veil import read_veil
 from visavis.types import BLENDSHAPES, Face, Image
 
 __all__ = ["RigReport", "check_rig", "draw_rig", "head_crop", "reaches", "too_small"]
@@ -36,6 +38,10 @@ _STEEP_YAW: Final = 40.0
 _SURE: Final = 0.7
 #: Faces narrower than this can be rigged, and show little.
 _SMALL_FACE: Final = 120
+#: A face with less detail than this is blurred (`paint.face_detail`), and one of whose light less than this is its own
+#: lies under a veil (`veil.Veil.depth`).
+_BLURRED: Final = 0.02
+_FADED: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +91,12 @@ def check_rig(rig: Rig, face: Face) -> RigReport:
         concerns.append(
             f"the face is only {rig.face_width:.0f} pixels wide: teeth and lids will be coarse; use a larger picture"
         )
+    points = rig.landmarks[:MESH_POINTS].astype(np.float64)
+    if face_detail(rig.painting, points, rig.face_width) < _BLURRED:
+        concerns.append("the face is blurred: new edges will look too sharp on it; use a sharper picture")
+    skin = np.median(rig.painting[inside_hull(points, rig.painting.shape)], axis=0)
+    if read_veil(rig.painting, points).depth(skin) < _FADED:
+        concerns.append("the picture is faded or hazy: what opens and folds will be as faint")
     outside = _outside(rig)
     if outside:
         concerns.append(f"the edge of the picture cuts off {outside}")

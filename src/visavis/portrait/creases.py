@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from visavis.portrait.folds import FOLDS
 from visavis.portrait.hull import inside_hull
+from visavis.portrait.veil import Veil
 from visavis.types import BLENDSHAPE_INDEX, Float32, Image
 
 __all__ = ["Creases", "make_creases"]
@@ -68,13 +69,17 @@ class Creases:
         return light, (slice(int(first_row), int(last_row)), slice(int(first_column), int(last_column)))
 
 
-def make_creases(image: Image, points: Array, box: tuple[int, int, int, int], face_width: float) -> Creases:
-    """Draw the folds of a face for its (478, 2) landmarks over `box` (pixels)."""
+def make_creases(
+    image: Image, points: Array, box: tuple[int, int, int, int], face_width: float, *, veil: Veil | None = None
+) -> Creases:
+    """Draw the folds of a face for its (478, 2) landmarks over `box` (pixels), as strong as its `veil` lets them be."""
     x0, y0, x1, y1 = box
     # The narrowest fold is two or three nodes wide on the lattice.
     scale = max(1, round(face_width / 230))
     shape = ((y1 - y0 - 1) // scale + 1, (x1 - x0 - 1) // scale + 1)
-    contrast, hue = _modelling(image, points)
+    contrast, hue = _modelling(image if veil is None else veil.lifted(image), points)
+    if veil is not None:
+        contrast *= veil.depth(np.median(image[inside_hull(points, image.shape)], axis=0))
     corners, patches = [], []
     drivers = np.zeros((len(FOLDS), len(BLENDSHAPE_INDEX)), np.float32)
     for index, fold in enumerate(FOLDS):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -9,12 +10,14 @@ from numpy.typing import NDArray
 
 from visavis.portrait.basis import Basis
 from visavis.portrait.easing import smooth_step
-from visavis.portrait.eyes import CLOSED, CURVE_MARGIN, CURVE_SAMPLES, Eye, stretched
+from visavis.portrait.eyes import CLOSED, CURVE_MARGIN, CURVE_SAMPLES, LID_LOOK, Eye, stretched
+from visavis.portrait.motions import MOTIONS
 from visavis.portrait.paint import own_hue, paint_in_frame
 from visavis.portrait.topology import BROWS, EYES, IRISES
+from visavis.portrait.veil import Veil
 from visavis.types import BLENDSHAPE_INDEX, BLENDSHAPES, Float32, Image
 
-__all__ = ["make_eye"]
+__all__ = ["make_eye", "veiled_eye"]
 
 Array = NDArray[np.float64]
 
@@ -46,10 +49,9 @@ def make_eye(
     image: Image,
     points: Array,
     side: str,
+    *,
     basis: Basis,
     rotation: Array,
-    motions: int,
-    *,
     highlight: Float32,
     softness: float = 1.0,
 ) -> Eye:
@@ -61,7 +63,6 @@ def make_eye(
         side: `Left` or `Right`.
         basis: what blendshapes do to the lids of the canonical face.
         rotation: (3, 3), how the head is painted; an eye that is turned away moves less.
-        motions: K, the number of the rig's motions; the first 52 are the blendshapes.
         highlight: (3,) float32, RGB of the skin where it is lit.
         softness: how much wider edges are than in a crisp painting (`paint.edge_softness`).
     """
@@ -69,9 +70,8 @@ def make_eye(
     origin, inner = upper_points[0], upper_points[-1]
     width = float(np.linalg.norm(inner - origin))
     axis = (inner - origin) / width
-    down = np.array([-axis[1], axis[0]])
-    if down[1] < 0:  # the axis of the subject's left eye runs to the left
-        down = -down
+    # However the picture hangs: the right eye's axis runs to the subject's left, the left eye's to the right.
+    down = np.array([-axis[1], axis[0]]) * (1 if side == "Right" else -1)
     u = np.linspace(-CURVE_MARGIN, 1 + CURVE_MARGIN, CURVE_SAMPLES) * width
     upper, lower = (_curve(side_points, origin, axis, down, u) for side_points in (upper_points, lower_points))
     # The landmarks of narrow eyes may cross; a lid is never beneath the other.
@@ -86,7 +86,7 @@ def make_eye(
     aperture = float((lower - upper).max())
     crisp = max(_EDGE * width, 0.8)
 
-    upper_squint, lower_squint, blink, gaze = _motion_tables(side, basis, motions)
+    upper_squint, lower_squint, blink, gaze = _motion_tables(side, basis)
     # On the far side of a turned head an eye is a few strokes at the outline: it may close, but hardly open or turn.
     facing = float((basis.normals[[*EYES[side][0], *EYES[side][1]]] @ rotation[2]).mean())
     seen = float(np.clip((facing - 0.25) / 0.35, 0, 1))
@@ -96,7 +96,7 @@ def make_eye(
     wide = BLENDSHAPE_INDEX[f"eyeWide{side}"]
     upper_squint[wide] *= 1 + _LIFT * hidden
     gaze[wide, 1] += _LIFT * hidden * seen
-    shade = np.zeros(motions, np.float32)
+    shade = np.zeros(len(MOTIONS), np.float32)
     shade[BLENDSHAPE_INDEX[f"browDown{side}"]] = _BROW_SHADE
     centre = points[IRISES[side][0]]
     radius = float(np.linalg.norm(points[list(IRISES[side][1:])] - centre, axis=1).mean())
@@ -105,7 +105,7 @@ def make_eye(
     x1, y1 = np.ceil(rim.max(axis=(0, 1)) + 0.04 * width).astype(int)
     box = (max(int(x0), 0), max(int(y0), 0), min(int(x1), image.shape[1]), min(int(y1), image.shape[0]))
     opening = _opening(box, origin, axis, down, u, upper, lower)
-    white, iris = _paint_eyeball(image, box, opening, centre, radius, softness)
+    white, iris = _paint_eyeball(image, box, opening, axis, centre, radius, softness)
 
     # In the picture, the subject's left is to the right and up is against `down`.
     to_left = axis if side == "Right" else -axis
@@ -134,6 +134,28 @@ def make_eye(
         white=white,
         iris=iris,
         lid=_paint_lid(image, box, (origin, axis, down), u, (upper, lower, above)),
+        look=LID_LOOK,
+    )
+
+
+def veiled_eye(eye: Eye, veil: Veil) -> Eye:
+    """An eye that was made of a painting without its veil, under it."""
+    if not veil:
+        return eye
+    white, lid = veil.laid(eye.white), veil.laid(eye.lid)
+    on_white, on_lid = (veil.depth(picture.reshape(-1, 3).mean(axis=0)) for picture in (white, lid))
+    return replace(
+        eye,
+        white=white,
+        iris=veil.laid(eye.iris),
+        lid=lid,
+        shine=veil.laid(eye.shine[None, None].astype(np.uint8))[0, 0].astype(np.float32),
+        shade=veil.weakened(eye.shade, on_white),
+        look=eye.look._replace(
+            shadow=eye.look.shadow * on_white,
+            edge_dark=eye.look.edge_dark * on_lid,
+            lash_dark=eye.look.lash_dark * on_lid,
+        ),
     )
 
 
@@ -152,14 +174,14 @@ def _skew(along: Array, gap: Array) -> float:
     return float(np.log(0.5) / np.log(np.clip(middle, *_FULLEST)))
 
 
-def _motion_tables(side: str, basis: Basis, motions: int) -> tuple[Float32, Float32, Float32, Array]:
+def _motion_tables(side: str, basis: Basis) -> tuple[Float32, Float32, Float32, Array]:
     """How each motion moves the lids, as shares of the aperture, blinks, and turns the eye, as gaze (x, y)."""
     upper, lower = EYES[side]
     neutral = basis.neutral
     aperture = float(neutral[upper[4], 1] - neutral[lower[4], 1])
     heights = basis.deltas[:, :, 1]
     corners = heights[:, [upper[0], upper[-1]]].mean(axis=1)
-    upper_squint, lower_squint, blink = (np.zeros(motions, np.float32) for _ in range(3))
+    upper_squint, lower_squint, blink = (np.zeros(len(MOTIONS), np.float32) for _ in range(3))
     upper_squint[: len(BLENDSHAPES)] = -(heights[:, list(upper[3:6])].mean(axis=1) - corners) / aperture
     lower_squint[: len(BLENDSHAPES)] = (heights[:, list(lower[3:6])].mean(axis=1) - corners) / aperture
     lowered = BLENDSHAPE_INDEX[f"browDown{side}"]
@@ -168,7 +190,7 @@ def _motion_tables(side: str, basis: Basis, motions: int) -> tuple[Float32, Floa
     index = BLENDSHAPE_INDEX[f"eyeBlink{side}"]
     upper_squint[index] = lower_squint[index] = 0
     blink[index] = 1
-    gaze = np.zeros((motions, 2))
+    gaze = np.zeros((len(MOTIONS), 2))
     inward = 1.0 if side == "Right" else -1.0  # looking inwards, the right eye turns to the subject's left
     gaze[BLENDSHAPE_INDEX[f"eyeLookIn{side}"]] = (inward, 0)
     gaze[BLENDSHAPE_INDEX[f"eyeLookOut{side}"]] = (-inward, 0)
@@ -216,6 +238,7 @@ def _paint_eyeball(
     image: Image,
     box: tuple[int, int, int, int],
     opening: NDArray[np.bool_],
+    axis: Array,
     centre: Array,
     radius: float,
     softness: float,
@@ -232,7 +255,7 @@ def _paint_eyeball(
 
     if seen_white.sum() >= 12:
         # Between iris and lid lie the iris' soft rim and the lid's shadow: there the white beside it counts for more.
-        beside = seen_white & (np.abs(x - centre[0]) > 0.9 * radius)
+        beside = seen_white & (np.abs((x - centre[0]) * axis[0] + (y - centre[1]) * axis[1]) > 0.9 * radius)
         white = _spread(patch, beside if beside.sum() >= 12 else seen_white, sigma=max(radius * 0.5, 1.0))
         seen_white &= beside | (patch.mean(axis=2) > 0.9 * white.mean(axis=2))
     else:

@@ -8,7 +8,7 @@ most of it away from the edge, so that the line of the lashes keeps its thicknes
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,29 @@ CURVE_MARGIN: Final = 0.25
 CLOSED: Final = 1.25
 #: An eye of which less is seen than this share of the other one is turned away.
 _SEEN: Final = 0.53
+
+
+class LidLook(NamedTuple):
+    """How lids look as they move; depths in eye widths, darkness as a share of the light.
+
+    Attributes:
+        light_depth: light reaches the eyeball in full from this far below a lid's edge on.
+        shadow: a lid that comes down brings its shadow with it.
+        edge_dark, edge_depth: a closing lid's edge turns from the light, so far above it and a sixth of that below.
+        lash_dark, lash_depth: lashes that pointed at the viewer hang down, below the edge in the end, darkest in the
+            middle.
+    """
+
+    light_depth: float
+    shadow: float
+    edge_dark: float
+    edge_depth: float
+    lash_dark: float
+    lash_depth: float
+
+
+#: That of eyes in a painting that has not faded.
+LID_LOOK: Final = LidLook(0.12, 0.55, 0.22, 0.18, 0.8, 0.05)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,6 +102,7 @@ class Eye:
     white: Image
     iris: NDArray[np.uint8]
     lid: Image
+    look: LidLook
 
     def curve_position(self, u: NDArray[Any]) -> Float32:
         """The place of `u` (pixels along the axis) among the samples of the curves, as a fractional index."""

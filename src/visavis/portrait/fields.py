@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from visavis.types import Float32
 
-__all__ = ["Grid", "apart", "side_of", "thin_plate_operator"]
+__all__ = ["Grid", "apart", "carried", "side_of", "thin_plate_operator"]
 
 Array = NDArray[np.float64]
 
@@ -133,3 +133,29 @@ def side_of(line: Array, points: Array) -> Array:
         a, b = start - points, end - points
         angle -= np.arctan2(a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0], (a * b).sum(axis=1))
     return np.asarray(0.5 + angle / (2 * np.pi))
+
+
+def carried(
+    points: Array, moved: Array, members: list[int], nodes: Array, face_width: float, *, still: Array | None = None
+) -> Array:
+    """Carry the motions of some points of the mesh to the nodes of a grid.
+
+    Args:
+        points: (478, 2) landmarks in pixels.
+        moved: (K, 478, 2), how each of K motions moves them.
+        members: which of them are carried.
+        nodes: (N, 2) places in pixels.
+        face_width: in pixels; how fine the motion is, and how near two points may lie, goes by it.
+        still: (M, 2) places that never move.
+
+    Returns:
+        (K, N, 2).
+    """
+    members = [members[index] for index in apart(points[members], 0.004 * face_width)]
+    values = moved[:, members].transpose(1, 0, 2).reshape(len(members), -1)
+    centres = points[members]
+    if still is not None:
+        centres = np.concatenate([centres, still])
+        values = np.concatenate([values, np.zeros((len(still), values.shape[1]))])
+    operator = thin_plate_operator(centres, nodes, smoothing=(0.004 * face_width) ** 2)
+    return np.ascontiguousarray((operator @ values).reshape(len(nodes), len(moved), 2).transpose(1, 0, 2))

@@ -32,7 +32,8 @@ from visavis.portrait.easing import smooth_step
 from visavis.portrait.eyes import Eye
 from visavis.portrait.fields import Grid
 from visavis.portrait.lids import lid_positions
-from visavis.portrait.rig import MOTIONS, Rig, motion_weights
+from visavis.portrait.motions import MOTIONS, motion_weights
+from visavis.portrait.rig import Rig
 from visavis.types import BLENDSHAPES, Expression, Float32
 
 __all__ = ["TARGETS", "export_glb", "write_glb"]

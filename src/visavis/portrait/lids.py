@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from visavis.portrait.paint import Pixels, moved_paint
 from visavis.types import Float32, Image
 
 __all__ = [
-    "LID_LOOK", "LID_ROOM", "LIFTED_LIGHT", "LOWER_BOUNDS", "ROUNDNESS", "UPPER_BOUNDS", "WHOLLY_LIFTED", "LidLook",
+    "LID_ROOM", "LIFTED_LIGHT", "LOWER_BOUNDS", "ROUNDNESS", "UPPER_BOUNDS", "WHOLLY_LIFTED",
     "lid_positions", "light_of", "paint_eye",
 ]  # fmt: skip
 
@@ -27,29 +27,6 @@ LOWER_BOUNDS: Final = (0.1, 0.4)
 #: by so many apertures of a resting eye, or further, whatever lifts it.
 LIFTED_LIGHT: Final = 0.6
 WHOLLY_LIFTED: Final = 0.32
-
-
-class LidLook(NamedTuple):
-    """How lids look as they move; depths in eye widths, darkness as a share of the light.
-
-    Attributes:
-        light_depth: light reaches the eyeball in full from this far below a lid's edge on.
-        shadow: a lid that comes down brings its shadow with it.
-        edge_dark, edge_depth: a closing lid's edge turns from the light, so far above it and a sixth of that below.
-        lash_dark, lash_depth: lashes that pointed at the viewer hang down, below the edge in the end, darkest in the
-            middle.
-    """
-
-    light_depth: float
-    shadow: float
-    edge_dark: float
-    edge_depth: float
-    lash_dark: float
-    lash_depth: float
-
-
-#: That of every eye; the page has it from the rig.
-LID_LOOK: Final = LidLook(0.12, 0.55, 0.22, 0.18, 0.8, 0.05)
 
 
 def lid_positions(eye: Eye, weights: Float32) -> tuple[Float32, Float32]:
@@ -153,7 +130,7 @@ def paint_eye(
         edge=eye.edge,
         open_aperture=eye.open_aperture,
         way=CLOSED,
-        look=LID_LOOK,
+        look=eye.look,
     )
     ball = Ball(
         corner=(float(eye.box[0] - corner[0]), float(eye.box[1] - corner[1])),

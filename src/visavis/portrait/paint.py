@@ -27,7 +27,7 @@ from visavis.portrait.warp import part_of
 from visavis.types import Float32, Image
 
 __all__ = [
-    "Pixels", "edge_softness", "face_sharpness", "measure_sharpness", "moved_paint", "over", "own_hue",
+    "Pixels", "edge_softness", "face_detail", "face_sharpness", "measure_sharpness", "moved_paint", "over", "own_hue",
     "paint_in_frame", "prepared", "squeezed_paint", "texture_energy",
 ]  # fmt: skip
 
@@ -47,6 +47,8 @@ _SHARPEST: Final = 1.0
 #: all its cracks, and a smooth Gainsborough or Reynolds a tenth. Edges are drawn wider by at most so much.
 _CRISP: Final = 1000.0
 _SOFTEST: Final = 2.1
+#: Width of a face at which its detail is measured, in pixels.
+_SEEN_WIDTH: Final = 120
 #: Pixels from a pixel's place to its neighbour's where paint begins to be blurred, and where it is so wholly.
 _UNSQUEEZED: Final = 1.25
 _SQUEEZED: Final = 2.25
@@ -186,6 +188,28 @@ def edge_softness(painting: Image, points: NDArray[np.float64]) -> float:
     """
     energy = texture_energy(*_face_of(painting, points))
     return float(np.clip((_CRISP / max(energy, 1e-9)) ** (1 / 3), 1, _SOFTEST))
+
+
+def face_detail(painting: Image, points: NDArray[np.float64], face_width: float) -> float:
+    """How much fine detail a face has for its modelling, whatever its size and contrast.
+
+    The texture energy of the face at `_SEEN_WIDTH` pixels, over the variance of its light; larger pictures are brought
+    to that size first. Painted faces have 0.04 to 0.9; blurred by a fiftieth of their width, a tenth of that and less.
+
+    Args:
+        painting: (H, W, 3) uint8 RGB.
+        points: (N, 2) landmarks in pixels.
+        face_width: in pixels.
+    """
+    import cv2
+
+    face, mask = _face_of(painting, points)
+    scale = _SEEN_WIDTH / face_width
+    if scale < 1:
+        face = cv2.resize(face, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        mask = cv2.resize(mask.astype(np.uint8), face.shape[1::-1]) > 0
+    modelled = float(cv2.cvtColor(face, cv2.COLOR_RGB2GRAY)[mask].var())
+    return texture_energy(face, mask) / max(modelled, 1.0) * max(scale, 1.0) ** 2
 
 
 def own_hue(light: Float32, share: float) -> float:

@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 from visavis.portrait.breath import around
 from visavis.portrait.easing import smooth_step
 from visavis.portrait.fields import Grid
-from visavis.portrait.helper import Helper, Task
 from visavis.portrait.inverse import invert
 from visavis.portrait.lids import lid_positions, light_of, paint_eye
+from visavis.portrait.motions import motion_weights
 from visavis.portrait.movement import Movement
 from visavis.portrait.paint import Pixels, moved_paint, over, prepared, squeezed_paint
-from visavis.portrait.rig import Rig, motion_weights
+from visavis.portrait.rig import Rig
+from visavis.portrait.second_thread import Helper, Task
 from visavis.portrait.warp import (
     Box,
     Part,

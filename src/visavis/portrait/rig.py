@@ -10,6 +10,7 @@ blendshapes; three more turn the head (yaw, pitch, roll, for one degree each), a
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import floor
 from typing import Any, Final
 
 import numpy as np
@@ -20,59 +21,37 @@ from visavis.portrait.basis import Basis, load_basis
 from visavis.portrait.breath import Body, away_from_border, breath_field, make_body
 from visavis.portrait.creases import Creases, make_creases
 from visavis.portrait.easing import smooth_step
-from visavis.portrait.eyemaker import make_eye
+from visavis.portrait.eyemaker import make_eye, veiled_eye
 from visavis.portrait.eyes import Eye, still_where_hidden
-from visavis.portrait.fields import Grid, apart, side_of, thin_plate_operator
+from visavis.portrait.fields import Grid, carried, side_of
 from visavis.portrait.hull import inside_hull
 from visavis.portrait.lipline import LipLine, find_lip_line
-from visavis.portrait.mouth import (
-    Mouth,
-    cavity_shade,
-    light_along,
-    lip_masks,
-    lips_stir,
-    mouth_box,
-    paint_inside,
-    read_palette,
-    tooth_scale,
-)
+from visavis.portrait.motions import HEAD, MOTIONS, SWAY
+from visavis.portrait.mouth import Mouth, read_palette
+from visavis.portrait.mouthmaker import make_mouth
 from visavis.portrait.paint import edge_softness, face_sharpness
-from visavis.portrait.parting import find_parting
 from visavis.portrait.pose import similarity
-from visavis.portrait.projection import JAW_SHAPES, painted_motions
+from visavis.portrait.projection import painted_motions
+from visavis.portrait.sway import largest_sway, sway_fields
 from visavis.portrait.topology import (
     EYES,
     FACE_OVAL,
     LIP_INNER_LOWER,
     LIP_INNER_UPPER,
     LIP_LOWER,
-    LIP_OUTER_UPPER,
     LIP_UPPER,
     MESH_POINTS,
     RIGID,
 )
-from visavis.portrait.turn import bounded_sway, largest_sway, sway_fields
-from visavis.types import BLENDSHAPES, Expression, Face, Float32, Image, check_image, head_angles
+from visavis.portrait.veil import read_veil
+from visavis.types import BLENDSHAPES, Face, Float32, Image, check_image, head_angles
 
-__all__ = ["LOOKS", "MOTIONS", "Rig", "make_rig", "motion_weights"]
+__all__ = ["MIN_FACE_WIDTH", "Rig", "make_rig"]
 
 Array = NDArray[np.float64]
 
-#: Motions of a rig, in order: the blendshapes, then one degree of yaw, pitch and roll, then a full breath.
-MOTIONS: Final = (*BLENDSHAPES, "swayYaw", "swayPitch", "swayRoll", "breath")
-#: The motions of both eyes that look to the sitter's left, right, up and down.
-LOOKS: Final = tuple(
-    tuple(MOTIONS.index(f"eyeLook{look}") for look in pair)
-    for pair in (("OutLeft", "InRight"), ("InLeft", "OutRight"), ("UpLeft", "UpRight"), ("DownLeft", "DownRight"))
-)
-_SWAY: Final = slice(len(BLENDSHAPES), len(BLENDSHAPES) + 3)
 _PITCH: Final = MOTIONS.index("swayPitch")
 _BREATH: Final = MOTIONS.index("breath")
-_HEAD: Final = slice(len(BLENDSHAPES), len(MOTIONS))
-#: Points over the bones: the lower teeth lie between chin and lip.
-_UPPER_LIP: Final = 0
-_LOWER_LIP: Final = 14
-_CHIN: Final = 152
 #: A full breath tips the head back by this, in degrees of pitch.
 _BREATH_PITCH: Final = 0.25
 #: Nodes of the grid over one face width.
@@ -86,8 +65,6 @@ MIN_FACE_WIDTH: Final = 60
 #: Steepest head turn that can be rigged, in degrees from the front as the landmarks measure it; of a true profile
 #: they see one half and guess the other.
 _MAX_YAW: Final = 56.0
-
-_SKULL_MOTIONS: Final = tuple(range(len(BLENDSHAPES), len(MOTIONS)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -140,20 +117,6 @@ class Rig:
         return sum(array.nbytes for array in arrays)
 
 
-def motion_weights(expression: Expression, largest_sway: Float32 | None = None) -> Float32:
-    """The weights of a rig's motions, (56,) float32; `_neutral` moves nothing, and the sway keeps to `largest_sway`.
-
-    A gaze is a look of both eyes, so that lids go up and down with it as with any look.
-    """
-    sway = expression.sway if largest_sway is None else bounded_sway(expression.sway, largest_sway)
-    weights = np.concatenate([expression.weights, sway, [expression.breath]]).astype(np.float32)
-    weights[0] = 0
-    x, y = expression.gaze
-    for looks, far in zip(LOOKS, (x, -x, y, -y), strict=True):
-        weights[list(looks)] = np.minimum(weights[list(looks)] + max(far, np.float32(0)), 1)
-    return weights
-
-
 def make_rig(painting: Image, face: Face, *, basis: Basis | None = None) -> Rig:
     """Rig a painting for the face found in it.
 
@@ -180,7 +143,7 @@ def make_rig(painting: Image, face: Face, *, basis: Basis | None = None) -> Rig:
     yaw, pitch, roll = head_angles(rotation)
     if face_width < MIN_FACE_WIDTH:
         raise RigError(
-            f"the face is {face_width:.0f} pixels wide, at least {MIN_FACE_WIDTH} are needed: "
+            f"the face is {floor(face_width)} pixels wide, at least {MIN_FACE_WIDTH} are needed: "
             "give a larger picture, or a crop around the head"
         )
     if abs(yaw) > _MAX_YAW:
@@ -193,10 +156,10 @@ def make_rig(painting: Image, face: Face, *, basis: Basis | None = None) -> Rig:
     moved = np.zeros((len(MOTIONS), len(points), 2))
     moved[: len(BLENDSHAPES)] = painted_motions(basis, rotation, scale, upright)
     grid = _grid_around(points, face_width, painting.shape)
-    line, gap = find_lip_line(painting, points)
-    fields = _face_fields(points, moved, grid, line, face_width)
+    lips = find_lip_line(painting, points)
+    fields = _face_fields(points, moved, grid, lips[0], face_width)
     outline, nodes = points[list(FACE_OVAL)], grid.nodes().astype(np.float64)
-    fields[_SWAY] = sway_fields(
+    fields[SWAY] = sway_fields(
         upright,
         basis.normals.astype(np.float64) @ rotation.T,
         rotation,
@@ -209,35 +172,25 @@ def make_rig(painting: Image, face: Face, *, basis: Basis | None = None) -> Rig:
     fields[_BREATH] += _BREATH_PITCH * fields[_PITCH]
     # Bones go with head and breath as the paint over them does.
     column, row = np.rint((points - (grid.x0, grid.y0)) / grid.step).astype(int).T
-    moved[_HEAD] = fields[_HEAD][:, np.clip(row, 0, grid.rows - 1), np.clip(column, 0, grid.columns - 1)]
-    mouth_rows, mouth_columns = grid.part(mouth_box(points, face_width))
-    mouth_grid = grid.crop(mouth_rows, mouth_columns)
-    upper, lower = _lip_fields(points, moved, mouth_grid, line, fields[:, mouth_rows, mouth_columns], face_width)
-    mm, softness = tooth_scale(line, face_width), edge_softness(painting, points[:MESH_POINTS])
-    parting = find_parting(painting, points, line, gap)
-    upper_mask, lower_mask = lip_masks(line, mouth_grid, mm=mm, softness=softness, parting=parting)
-    stir = np.zeros((len(MOTIONS), 4), np.float32)
-    if parting is not None:
-        stir = lips_stir(line, mouth_grid, upper, lower, mm=mm)
-    palette = read_palette(painting, points)
-    lit = light_along(painting, line, palette)
-    cavity, upper_teeth = paint_inside(
-        line, mouth_grid, palette, lit, mm=mm, grain=_grain(painting, points), softness=softness
+    moved[HEAD] = fields[HEAD][:, np.clip(row, 0, grid.rows - 1), np.clip(column, 0, grid.columns - 1)]
+    veil = read_veil(painting, points[:MESH_POINTS])
+    clear, softness = veil.lifted(painting), edge_softness(painting, points[:MESH_POINTS])
+    palette = read_palette(clear, points)
+    mouth = make_mouth(
+        painting,
+        points,
+        moved=moved,
+        grid=grid,
+        fields=fields,
+        lips=lips,
+        palette=palette,
+        veil=veil,
+        softness=softness,
+        face_width=face_width,
     )
-    mouth = Mouth(
-        grid=mouth_grid,
-        line=line,
-        upper=upper.astype(np.float32),
-        lower=lower.astype(np.float32),
-        upper_mask=upper_mask,
-        lower_mask=lower_mask,
-        stir=stir,
-        cavity=cavity,
-        upper_teeth=upper_teeth,
-        shade=cavity_shade(len(MOTIONS)),
-        skull=_bone(moved, _SKULL_MOTIONS, _UPPER_LIP),
-        jaw=_bone(moved, _SKULL_MOTIONS + JAW_SHAPES, _CHIN, _LOWER_LIP),
-        gap=gap,
+    right, left = (
+        make_eye(clear, points, side, basis=basis, rotation=rotation, highlight=palette.light, softness=softness)
+        for side in ("Right", "Left")
     )
     return Rig(
         painting=painting.copy(),
@@ -248,27 +201,13 @@ def make_rig(painting: Image, face: Face, *, basis: Basis | None = None) -> Rig:
         roll=roll,
         grid=grid,
         fields=fields.astype(np.float32),
-        largest_sway=largest_sway(fields[_SWAY], grid.step),
+        largest_sway=largest_sway(fields[SWAY], grid.step),
         body=make_body(outline, face_width, grid, painting.shape),
         mouth=mouth,
-        eyes=still_where_hidden(
-            make_eye(
-                painting, points, "Right", basis, rotation, len(MOTIONS), highlight=palette.light, softness=softness
-            ),
-            make_eye(
-                painting, points, "Left", basis, rotation, len(MOTIONS), highlight=palette.light, softness=softness
-            ),
-        ),
-        creases=make_creases(painting, points, grid.box, face_width),
+        eyes=still_where_hidden(veiled_eye(right, veil), veiled_eye(left, veil)),
+        creases=make_creases(painting, points, grid.box, face_width, veil=veil),
         sharpness=face_sharpness(painting, points[:MESH_POINTS]),
     )
-
-
-def _bone(moved: Array, motions: tuple[int, ...], *over: int) -> Float32:
-    """How a bone moves, (56, 2): as points of the skin over it do, but for the motions that move the skin alone."""
-    table = np.zeros((len(moved), 2), np.float32)
-    table[list(motions)] = moved[list(motions)][:, list(over)].mean(axis=1)
-    return table
 
 
 def _grid_around(points: Array, face_width: float, shape: tuple[int, ...]) -> Grid:
@@ -291,7 +230,7 @@ def _face_fields(points: Array, moved: Array, grid: Grid, line: LipLine, face_wi
     still = _still(points, face_width)
     skin = range(MESH_POINTS)
     upper, lower = (
-        _spread(points, moved, [point for point in skin if point not in other], nodes, face_width, still=still)
+        carried(points, moved, [point for point in skin if point not in other], nodes, face_width, still=still)
         for other in (frozenset(LIP_LOWER), frozenset(LIP_UPPER))
     )
     sides = smooth_step((side_of(line.points.astype(np.float64), nodes) - 0.15) / 0.7)
@@ -307,63 +246,6 @@ def _still(points: Array, face_width: float) -> Array:
     return np.asarray(centre + radius * np.stack([np.cos(angles), np.sin(angles)], axis=1))
 
 
-def _lip_fields(
-    points: Array, moved: Array, grid: Grid, line: LipLine, base: Array, face_width: float
-) -> tuple[Array, Array]:
-    """The motions of the upper and of the lower layer of the mouth, (56, rows, columns, 2) each.
-
-    Each layer knows only the points on its own side of the lips, and across the cut it moves as it does at the cut:
-    a spline that was led on there would grow without bounds, and tear the edge of the lip. Beyond the corners, and
-    towards the borders, it is the field of the whole face.
-    """
-    nodes = grid.nodes().reshape(-1, 2).astype(np.float64)
-    below_cut = line.depth(nodes)[:, None]
-    mesh = points[:MESH_POINTS]
-    depth = line.depth(mesh)
-    skin = frozenset(range(MESH_POINTS))
-    near = np.linalg.norm(mesh - line.middle, axis=1) < 1.6 * line.width
-    corners = {LIP_INNER_UPPER[0], LIP_INNER_UPPER[-1], LIP_OUTER_UPPER[0], LIP_OUTER_UPPER[-1]}
-    above = (skin & set(np.flatnonzero(near & (depth < 0)).tolist()) | set(LIP_UPPER)) - set(LIP_LOWER) | corners
-    below = (skin & set(np.flatnonzero(near & (depth > 0)).tolist()) | set(LIP_LOWER)) - set(LIP_UPPER) | corners
-    share = _near_cut(line, grid)[None, :, :, None]
-    layers = []
-    for members, across in ((above, 1), (below, -1)):
-        places = nodes - np.where(below_cut * across > 0, below_cut * line.down, 0)
-        field = _spread(points, moved, sorted(members), places, face_width).reshape(base.shape)
-        layer = base + (field - base) * share
-        # Head and breath carry both lips alike.
-        layer[_HEAD] = base[_HEAD]
-        layers.append(layer)
-    return layers[0], layers[1]
-
-
-def _spread(
-    points: Array, moved: Array, members: list[int], nodes: Array, face_width: float, *, still: Array | None = None
-) -> Array:
-    """Carry the motions of some points of the mesh to `nodes`, (56, N, 2); `still` are places that never move."""
-    members = [members[index] for index in apart(points[members], 0.004 * face_width)]
-    values = moved[:, members].transpose(1, 0, 2).reshape(len(members), -1)
-    centres = points[members]
-    if still is not None:
-        centres = np.concatenate([centres, still])
-        values = np.concatenate([values, np.zeros((len(still), values.shape[1]))])
-    operator = thin_plate_operator(centres, nodes, smoothing=(0.004 * face_width) ** 2)
-    return np.ascontiguousarray((operator @ values).reshape(len(nodes), len(MOTIONS), 2).transpose(1, 0, 2))
-
-
-def _near_cut(line: LipLine, grid: Grid) -> Array:
-    """1 between the corners of the mouth, 0 beyond them and towards the borders of `grid`, (rows, columns).
-
-    There is a cut only between the corners; the whole face moves as one everywhere else.
-    """
-    nodes = grid.nodes().astype(np.float64)
-    along = (nodes - line.middle) @ line.axis / (line.width / 2)
-    inside = smooth_step((1.04 - np.abs(along)) / 0.16)
-    x0, y0, x1, y1 = grid.box
-    border = np.minimum.reduce([nodes[:, :, 0] - x0, x1 - nodes[:, :, 0], nodes[:, :, 1] - y0, y1 - nodes[:, :, 1]])
-    return np.asarray(inside * smooth_step(border / (0.12 * line.width)))
-
-
 def _fade(points: Array, grid: Grid, face_width: float) -> Array:
     """1 on the face, falling to 0 at `_FADE` face widths from its outline, (rows, columns)."""
     import cv2
@@ -377,14 +259,3 @@ def _fade(points: Array, grid: Grid, face_width: float) -> Array:
     fade[[0, -1], :] = 0
     fade[:, [0, -1]] = 0
     return np.asarray(fade, np.float64)
-
-
-def _grain(painting: Image, points: Array) -> float:
-    """Standard deviation of the painting's fine surface over the face, in grey levels, by a robust estimate."""
-    import cv2
-
-    grey = cv2.cvtColor(painting, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    fine = grey - cv2.GaussianBlur(grey, (0, 0), 1.5)
-    x0, y0 = np.maximum(points[:MESH_POINTS].min(axis=0).astype(int), 0)
-    x1, y1 = points[:MESH_POINTS].max(axis=0).astype(int)
-    return float(1.4826 * np.median(np.abs(fine[y0:y1, x0:x1])))

@@ -21,7 +21,6 @@ from visavis.portrait.creases import Creases
 from visavis.portrait.eyes import CLOSED, CURVE_MARGIN, Eye
 from visavis.portrait.fields import Grid
 from visavis.portrait.lids import (
-    LID_LOOK,
     LID_ROOM,
     LIFTED_LIGHT,
     LOWER_BOUNDS,
@@ -29,7 +28,8 @@ from visavis.portrait.lids import (
     UPPER_BOUNDS,
     WHOLLY_LIFTED,
 )
-from visavis.portrait.rig import LOOKS, MOTIONS, Rig
+from visavis.portrait.motions import LOOKS, MOTIONS
+from visavis.portrait.rig import Rig
 from visavis.types import BLENDSHAPES, Float32
 
 __all__ = ["FORMAT", "VERSION", "export_web_rig"]
@@ -111,7 +111,6 @@ def export_web_rig(rig: Rig, *, title: str = "") -> dict[str, bytes]:
             "lower_bounds": list(LOWER_BOUNDS),
             "lifted_light": LIFTED_LIGHT,
             "wholly_lifted": WHOLLY_LIFTED,
-            "look": LID_LOOK._asdict(),
         },
         "creases": {
             "origin": [int(edge) for edge in rig.creases.box[:2]],
@@ -192,6 +191,7 @@ def _eye(eye: Eye, rig: Rig) -> dict[str, Any]:
         "gaze": _numbers(eye.gaze),
         "shade": _numbers(eye.shade),
         "shine": _numbers(eye.shine / 255),
+        "look": {name: _number(value) for name, value in eye.look._asdict().items()},
         "box": [int(edge) for edge in eye.box],
         # How far each motion at weight 1 carries the box: -x, -y, +x, +y at most.
         "carried": _numbers(np.concatenate([around.min(axis=(1, 2)), around.max(axis=(1, 2))], axis=1)),

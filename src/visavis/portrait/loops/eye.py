@@ -11,7 +11,7 @@ from visavis.portrait.loops.compiled import compiled
 from visavis.types import Float32, Image
 
 if TYPE_CHECKING:
-    from visavis.portrait.lids import LidLook
+    from visavis.portrait.eyes import LidLook
 
 __all__ = ["Ball", "Lids", "lay_eye", "sample", "sample_cubic", "skin_places"]
 

@@ -11,10 +11,11 @@ from visavis.portrait.basis import Basis, load_basis
 from visavis.portrait.eyes import CURVE_SAMPLES
 from visavis.portrait.fields import Grid
 from visavis.portrait.lids import lid_positions
+from visavis.portrait.motions import motion_weights
 from visavis.portrait.movement import Movement
 from visavis.portrait.pose import similarity
 from visavis.portrait.render import PortraitRenderer
-from visavis.portrait.rig import Rig, motion_weights
+from visavis.portrait.rig import Rig
 from visavis.portrait.score.reach import find_window
 from visavis.portrait.topology import EYES, LIP_LOWER, LIP_UPPER, MESH_POINTS, RIGID
 from visavis.types import EMOTIONS, Expression, Float32, Image

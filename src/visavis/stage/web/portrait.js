@@ -294,8 +294,8 @@ class Moving {
       if (!pose.eyes[index]) return;
       const { shift, closing, opening, unblinked, drawn, share, light } = pose.eyes[index];
       this.#within(drawn, screen);
-      const { curves, white, iris, lid, origin, axis, down, width, box, closed, skew, shine } = eye;
-      const { room, roundness, look } = this.manifest.lids;
+      const { curves, white, iris, lid, origin, axis, down, width, box, closed, skew, shine, look } = eye;
+      const { room, roundness } = this.manifest.lids;
       programs.eye.run({
         ...face, curves, white, iris, lid, origin, axis, down, width, closed, box: box.slice(0, 2),
         margin: eye.curve_margin,

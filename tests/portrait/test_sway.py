@@ -10,9 +10,10 @@ import pytest
 
 from visavis.assets import AssetStore
 from visavis.portrait.gallery import OpenPortrait, open_portrait
+from visavis.portrait.motions import MOTIONS, motion_weights
 from visavis.portrait.render import MeshRenderer
-from visavis.portrait.rig import MOTIONS, Rig, motion_weights
-from visavis.portrait.turn import bounded_sway, largest_sway
+from visavis.portrait.rig import Rig
+from visavis.portrait.sway import bounded_sway, largest_sway
 from visavis.types import BLENDSHAPES, Expression, Image
 
 NOSE, RIGHT_CHEEK, LEFT_CHEEK, CHIN, FOREHEAD = 1, 234, 454, 152, 10
