@@ -37,7 +37,7 @@ def test_a_veil_is_found_lifted_and_laid_on_again(madonna: OpenPortrait) -> None
     veil = read_veil(image, madonna.rig.landmarks.astype(np.float64))
     assert 90 < veil.level.mean() < 130
     lifted = veil.lifted(image)
-    assert lifted.min() < 0.3 * image.min()
+    assert lifted.min() < 0.4 * image.min()
     # What is darker than the veil itself, a few pixels at most, comes back as dark as the veil.
     darker = (image < veil.level).any(axis=2)
     assert darker.mean() < 0.01
