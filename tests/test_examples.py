@@ -32,8 +32,9 @@ def test_a_wink_begins_at_rest(assets: AssetStore, tmp_path: Path) -> None:
 def test_smile_says_when_there_is_no_face(tmp_path: Path) -> None:
     import numpy as np
 
+    from visavis.errors import NoFaceError
     from visavis.images import write_image
 
     write_image(tmp_path / "wall.png", np.full((200, 200, 3), 120, np.uint8))
-    with pytest.raises(SystemExit, match="no face"):
+    with pytest.raises(NoFaceError, match="no face"):
         runpy.run_path(str(EXAMPLES / "smile.py"))["main"](str(tmp_path / "wall.png"), str(tmp_path / "out.png"))

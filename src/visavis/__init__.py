@@ -1,10 +1,9 @@
 """Visavis: a Renaissance portrait that looks back.
 
-    from visavis import AssetStore, MeshRenderer, emotion_preset, find_faces, make_rig, read_image
+    from visavis import AssetStore, MeshRenderer, emotion_preset, open_portrait
 
-    painting = read_image("painting.jpg")
-    face = find_faces(painting, assets=AssetStore())[0]
-    smiling = MeshRenderer(make_rig(painting, face)).render(emotion_preset("joy"))
+    portrait = open_portrait("painting.jpg", assets=AssetStore())
+    smiling = MeshRenderer(portrait.rig).render(emotion_preset("joy"))
 
 Importing this package touches no device, no network and no model, and takes a few milliseconds: each public name is
 imported when it is first used.
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from visavis.errors import VisavisError
     from visavis.faces import Landmarker, create_detector, find_faces
     from visavis.images import read_image, write_image
+    from visavis.portrait.gallery import open_portrait
     from visavis.portrait.presets import emotion_preset
     from visavis.portrait.render import MeshRenderer, PortraitRenderer
     from visavis.portrait.rig import Rig, make_rig
@@ -49,6 +49,7 @@ __all__ = [
     "emotion_preset",
     "find_faces",
     "make_rig",
+    "open_portrait",
     "open_source",
     "read_image",
     "write_image",
@@ -64,6 +65,7 @@ _HOMES: Final = {
     "visavis.errors": ("VisavisError",),
     "visavis.faces": ("Landmarker", "create_detector", "find_faces"),
     "visavis.images": ("read_image", "write_image"),
+    "visavis.portrait.gallery": ("open_portrait",),
     "visavis.portrait.presets": ("emotion_preset",),
     "visavis.portrait.render": ("MeshRenderer", "PortraitRenderer"),
     "visavis.portrait.rig": ("Rig", "make_rig"),

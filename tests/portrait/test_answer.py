@@ -47,7 +47,7 @@ def test_each_emotion_is_answered_by_the_table(mode: str, emotion: str) -> None:
     expression = settled(Answerer(PRESETS, mode=mode), reading(emotion))
     row = rows[emotion]
     expected = {MARKS[row.plays]: row.strength} if row.plays in MARKS and row.strength else {}
-    assert {name: round(weight, 3) for name, weight in expression if weight} == expected
+    assert {name: round(weight, 3) for name, weight in expression.as_dict().items() if weight} == expected
 
 
 def test_contrary_plays_another_emotion_than_the_spectators_and_than_the_answer() -> None:

@@ -103,7 +103,7 @@ def _print_reading(reading: Reading) -> None:
             mark = "bold " if label == reading.emotion.dominant else ""
             table.add_row(f"[{mark}yellow]{label}[/]", _bar(value, "yellow"), f"{value:.2f}")
         table.add_section()
-    strongest = sorted(to_expression(reading.face), key=lambda pair: -pair[1])[:8]
+    strongest = sorted(to_expression(reading.face).as_dict().items(), key=lambda pair: -pair[1])[:8]
     for name, value in strongest:
         table.add_row(name, _bar(value, "cyan"), f"{value:.2f}")
     if reading.attributes:

@@ -107,7 +107,13 @@ class Emotion:
         return self.extent * float(self.probabilities @ _PLACES[:, 1])
 
     def __getitem__(self, label: str) -> float:
-        """The probability of one label."""
+        """The probability of one label.
+
+        Raises:
+            KeyError: an unknown label.
+        """
+        if label not in EMOTIONS:
+            raise KeyError(f"unknown emotion {label!r}; the labels are {', '.join(EMOTIONS)}")
         return float(self.probabilities[EMOTIONS.index(label)])
 
     def as_dict(self) -> dict[str, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -79,7 +79,8 @@ class Expression:
 
     Attributes:
         weights: (52,) float32 in [0, 1], in the order of `BLENDSHAPES`.
-        gaze: (2,) float32 in [-1, 1]: where the eyes turn, x to the subject's left, y up; (0, 0) is as painted.
+        gaze: (2,) float32 in [-1, 1]: where the eyes turn, x to the subject's left, y up; (0, 0) is as painted. What
+            plays it adds it to the weights of both eyes' `eyeLook...`.
         sway: (3,) float32, degrees: head yaw (to the subject's left), pitch (up), roll (towards the subject's left
             shoulder).
         breath: how far the chest is filled, in [0, 1]; 0 is as painted. It alone may move what lies far from the face.
@@ -133,12 +134,16 @@ class Expression:
         return cls(values, np.array(gaze, np.float32), np.array(sway, np.float32), breath)
 
     def __getitem__(self, name: str) -> float:
-        """The weight of one blendshape."""
+        """The weight of one blendshape.
+
+        Raises:
+            KeyError: an unknown name.
+        """
         return float(self.weights[BLENDSHAPE_INDEX[name]])
 
-    def __iter__(self) -> Iterator[tuple[str, float]]:
-        """Pairs of name and weight, all 52, in order."""
-        return ((name, float(weight)) for name, weight in zip(BLENDSHAPES, self.weights, strict=True))
+    def as_dict(self) -> dict[str, float]:
+        """Weights by blendshape name, all 52, in the order of `BLENDSHAPES`."""
+        return {name: float(weight) for name, weight in zip(BLENDSHAPES, self.weights, strict=True)}
 
     @property
     def is_neutral(self) -> bool:
