@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,13 @@ __all__ = ["Creases", "make_creases"]
 
 Array = NDArray[np.float64]
 
+_LUMA: Final = np.array([0.299, 0.587, 0.114])
+#: Shade as deep as a fold's, for one of the light of lit skin. It is warmer than the light; what is darker turns to
+#: umber and black, in hair, pupils and holes.
+_SHADE: Final = (0.45, 0.8)
+#: How much less and how much more of a colour than of brightness a fold takes: lips and cheeks are no shade.
+_HUES: Final = (0.6, 1.6)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Creases:
@@ -34,7 +42,7 @@ class Creases:
         corners: (F, 2) int, first row and column of each fold's patch in the lattice.
         patches: F arrays (rows, columns) float32: relative light at full strength, from -1 (black) up.
         drivers: (F, 52) float32, strength of each fold for each blendshape.
-        hue: (3,) float32 of mean 1: how much of it each of red, green and blue takes; shadows have a colour.
+        hue: (3,) float32 of brightness 1: how much of it each of red, green and blue takes; shadows have a colour.
     """
 
     box: tuple[int, int, int, int]
@@ -106,8 +114,8 @@ def _modelling(image: Image, points: Array) -> tuple[float, Float32]:
     """How the painter models a face: by how much light, and by which colour of shade.
 
     Returns:
-        1 for a range of light over the face that is typical of oil portraits, more for a stronger one; and (3,) of mean
-        1, the parts of red, green and blue in what the face's shadows lose against its light.
+        1 for a range of light over the face that is typical of oil portraits, more for a stronger one; and (3,), the
+        parts of red, green and blue in what the face loses from its light to its shade, for one of brightness.
     """
     import cv2
 
@@ -116,14 +124,14 @@ def _modelling(image: Image, points: Array) -> tuple[float, Float32]:
     light = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[face].astype(float)
     low, middle, high = np.quantile(light, [0.1, 0.5, 0.9])
     contrast = float(np.clip((high - low) / max(high, 1.0) / 0.55, 0.55, 1.25))
-    # The darkest tenth is hair, pupils and holes; shade lies above it.
-    shade = skin[(light >= low) & (light <= (low + middle) / 2)]
-    lit = skin[light >= middle]
-    if not len(shade) or not len(lit):
+    lit = skin[light >= middle].mean(axis=0)
+    least, most = np.multiply(_SHADE, float(lit @ _LUMA))
+    shade = skin[(light >= least) & (light <= most)]
+    if not len(shade):
         return contrast, np.ones(3, np.float32)
-    lost = np.maximum(1 - shade.mean(axis=0) / np.maximum(lit.mean(axis=0), 1.0), 0.0)
-    hue = np.clip(lost / max(float(lost.mean()), 1e-3), 0.7, 1.35)
-    return contrast, (hue / hue.mean()).astype(np.float32)
+    lost = np.maximum(1 - np.median(shade, axis=0) / np.maximum(lit, 1.0), 0.0)
+    hue = np.clip(lost / max(float(lost @ _LUMA), 1e-3), *_HUES)
+    return contrast, (hue / (hue @ _LUMA)).astype(np.float32)
 
 
 def _smooth_line(line: Array) -> Array:
