@@ -102,3 +102,20 @@ def test_a_grey_picture_stays_grey_with_its_mouth_open(madonna: OpenPortrait) ->
     grey = np.repeat(madonna.image.mean(axis=2, keepdims=True).astype(np.uint8), 3, axis=2)
     drawn = MeshRenderer(make_rig(grey, madonna.face)).render(emotion_preset("joy")).astype(int)
     assert np.ptp(drawn, axis=2).max() <= 2
+
+
+def test_teeth_in_the_depth_of_a_mouth_are_warmer_than_before_it(madonna: OpenPortrait) -> None:
+    """Grey teeth would look blue in a warm mouth; those of a grey picture stay grey."""
+    mouth = madonna.rig.mouth
+    upper = mouth.upper_teeth.astype(float)
+    seen = upper[:, :, 3] > 250
+    light = upper[:, :, :3].mean(axis=2) / upper[seen, :3].mean(axis=1).max()
+    # Gums, which are red, lie above the teeth; these reach down to the row's lower edge.
+    rows = np.flatnonzero(seen.any(axis=1))
+    seen[: rows[-1] - round(0.25 * len(rows))] = False
+    dim, bright = seen & (light > 0.35) & (light < 0.6), seen & (light > 0.85)
+    warmth = [float((upper[part, 0] / upper[part, 2]).mean()) for part in (dim, bright)]
+    assert warmth[0] > warmth[1] + 0.02
+    grey = np.repeat(madonna.image.mean(axis=2, keepdims=True).astype(np.uint8), 3, axis=2)
+    teeth = make_rig(grey, madonna.face).mouth.upper_teeth[seen, :3].astype(int)
+    assert np.ptp(teeth, axis=1).max() <= 2
