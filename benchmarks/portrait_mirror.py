@@ -148,15 +148,16 @@ def mirror(films: list[Film], name: str) -> dict[str, tuple[list[float], Array, 
         window = framed[0]
         rest = scores_of(landmarker.detect(window.cut(rig.painting))[0])
         for way in WAYS:
-            far, asked, seen = [], [], []
-            pairs = (pair for film in films for pair in zip(film.scores, film.played[way], strict=True))
-            for scores, played in pairs:
+            far, seen = [], []
+            for played in (item for film in films for item in film.played[way]):
                 far.append(float((np.linalg.norm(carried(rig, played), axis=1) / reach).max()))
-                if found := landmarker.detect(window.cut(renderer.render(played))):
-                    asked.append(scores)
-                    seen.append(scores_of(found[0]) - rest)
-            rows[way] = (far, np.stack(asked), np.stack(seen))
-    return rows
+                found = landmarker.detect(window.cut(renderer.render(played)))
+                seen.append(scores_of(found[0]) - rest if found else np.full(len(rest), np.nan))
+            rows[way] = (far, np.stack(seen))
+    # Ways are compared over the same frames: those in which a face is seen whichever is played.
+    asked = np.concatenate([film.scores for film in films])
+    everywhere = np.all([np.isfinite(seen).all(axis=1) for _, seen in rows.values()], axis=0)
+    return {way: (far, asked[everywhere], seen[everywhere]) for way, (far, seen) in rows.items()}
 
 
 def scores_of(face: Face) -> Array:

@@ -186,3 +186,11 @@ def test_an_expression_or_a_look_that_is_held_does_not_unlearn_rest(held: Expres
 def test_lips_that_are_pressed_at_rest_are_not_pressed_in_the_portrait() -> None:
     pressed = Expression.from_mapping(both("mouthPress", 0.3))
     assert retargeted(watch_expression(pressed, 3.0).step(pressed, 1 / 30)).weights.max() < 0.2
+
+
+def test_eyes_that_are_narrow_at_rest_still_shut() -> None:
+    narrow = Expression.from_mapping({**both("eyeBlink", 0.12), **both("eyeSquint", 0.4)}, gaze=(0.0, -0.4))
+    rest = watch_expression(narrow, 3.0)
+    shut = replace(narrow, weights=np.maximum(narrow.weights, Expression.from_mapping(both("eyeBlink", 1.0)).weights))
+    assert retargeted(rest.step(shut, 1 / 30))["eyeBlinkLeft"] > 0.95
+    assert rest.step(narrow, 1 / 30)["eyeSquintLeft"] < 0.1
