@@ -255,6 +255,10 @@ def test_without_webgl_the_page_says_so(stage: Stage, open_page: OpenPage) -> No
     page.reload()
     page.wait_for_selector("body[data-state=trouble]")
     assert "WebGL 2" in page.inner_text("#trouble")
+    # The painting hangs all the same.
+    still = page.locator("#still")
+    assert still.is_visible()
+    assert still.evaluate("image => [image.complete, image.naturalWidth]") == [True, 90]
 
 
 # --- timing: the module by itself, on a clock of the test's ----------------------------------------------------------

@@ -47,6 +47,11 @@ class RigFiles:
         #: 16 hexadecimal digits that stand for all names and bytes.
         self.digest: str = digest.hexdigest()[:16]
 
+    @property
+    def painting(self) -> str:
+        """The name of the file that holds the painting as it is; empty where the manifest names none."""
+        return str(json.loads(self.files["manifest.json"]).get("painting", ""))
+
     @staticmethod
     def media_type(name: str) -> str:
         """The media type of a file by its suffix."""

@@ -108,6 +108,9 @@ def build_app(
     if language:
         text = text.replace('<html lang="en">', f'<html lang="{language}" data-wished="{language}">')
 
+    # The painting itself comes with the page: before it can move, and where it never can.
+    text = text.replace('<img id="still"', f'<img id="still" src="/rig/{rig.digest}/{rig.painting}"')
+
     async def page(request: Request) -> Response:
         return HTMLResponse(text, headers=_REVALIDATE)
 

@@ -79,6 +79,7 @@ function saySource() {
 // --- the painting on the wall ----------------------------------------------------------------------------------------
 
 function place() {
+  body.dataset.fit = fit;
   if (!portrait) return;
   const box = { width: innerWidth, height: innerHeight };
   const choose = fit === "cover" ? Math.max : Math.min;
@@ -235,6 +236,7 @@ function hung(problem) {
 
 /** The server came back with another portrait. */
 function change() {
+  byId("still").hidden = true; // it shows the one before
   portrait?.free();
   portrait = null;
   wait = FIRST_WAIT_MS;
@@ -262,6 +264,7 @@ body.dataset.label = query.get("label") === "0" ? "false" : "true";
 invite(false);
 body.dataset.hand = "true";
 say();
+place();
 const camera = listen();
 handSeen();
 const ready = raise();
