@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from visavis.cli.console import errors_console, progress, results_console, warn_left_out
+from visavis.cli.console import named, progress, results_console, tell_failures, warn_left_out
 from visavis.cli.outputs import keep_apart
 from visavis.cli.portrait_render import FaceNumber, Name, parse_emotion, render
 from visavis.cli.portrait_score import score
@@ -89,7 +89,9 @@ def fetch(names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Bu
         except AssetError as error:
             # One that cannot be had must not keep the others away.
             failed.append(f"{name}: {error}")
-    _tell_failures(failed, AssetError.exit_code)
+    tell_failures(failed)
+    if failed:
+        raise typer.Exit(AssetError.exit_code)
 
 
 def check(
@@ -170,6 +172,8 @@ def sheet(
     chosen = names or [portrait.name for portrait in gallery.entries() if portrait.path is not None]
     if not names:
         warn_left_out(gallery.damaged())
+    if not chosen:
+        raise InputError("no portrait is on this machine yet; name some, or see: visavis portrait fetch")
     keep_apart({"--out": out}, portraits=chosen)
     check_picture_writable(out)
     rows: list[tuple[str, list[Image]]] = []
@@ -180,12 +184,13 @@ def sheet(
                 portrait = open_portrait(name, assets=assets)
                 rows.append((Path(name).stem, _in_cells(portrait, columns.values(), whole=whole, height=height)))
             except VisavisError as error:
-                failed.append(str(error))
-    if not rows:
-        raise InputError("none of the portraits could be rigged: " + "; ".join(failed))
-    write_image(out, contact_sheet(rows, list(columns), cell_height=height))
-    typer.echo(f"wrote {out}")
-    _tell_failures(failed, 1)
+                failed.append(named(name, str(error)))
+    if rows:
+        write_image(out, contact_sheet(rows, list(columns), cell_height=height))
+        typer.echo(f"wrote {out}")
+    tell_failures(failed)
+    if failed:
+        raise typer.Exit(1 if rows else InputError.exit_code)
 
 
 def _in_cells(portrait: OpenPortrait, expressions: Iterable[Expression], *, whole: bool, height: int) -> list[Image]:
@@ -214,10 +219,3 @@ def _print_reach(reach: dict[str, float]) -> None:
             cells += [name, f"{reach[name]:.1f}"]
         table.add_row(*cells)
     results_console().print(table)
-
-
-def _tell_failures(failed: list[str], exit_code: int) -> None:
-    for reason in failed:
-        errors_console().print(f"error: {' '.join(reason.split())}", style="red", soft_wrap=True, markup=False)
-    if failed:
-        raise typer.Exit(exit_code)
