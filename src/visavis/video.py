@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.errors import OutputError
-from visavis.files import check_suffix, replacing
+from visavis.files import advice_on, check_suffix, replacing
 from visavis.types import Image
 
 __all__ = ["MOVING_SUFFIXES", "TRANSPARENT_MOVING_SUFFIXES", "VideoWriter"]
@@ -101,7 +101,7 @@ class VideoWriter:
             self._encoder = (
                 _Animation(self._temporary, rate)
                 if self._suffix == ".gif"
-                else _Encoder(self._temporary, self._suffix, image.shape, rate, self._title)
+                else _Encoder(self._temporary, self.path, image.shape, rate, self._title)
             )
         self._encoder.write(image)
 
@@ -123,12 +123,13 @@ class VideoWriter:
 
 
 class _Encoder:
-    """H.264 or VP9 through PyAV."""
+    """H.264 or VP9 through PyAV, into the file `path`; what goes wrong is told of `target`, whose name it will take."""
 
-    def __init__(self, path: Path, suffix: str, shape: tuple[int, ...], rate: Fraction, title: str) -> None:
+    def __init__(self, path: Path, target: Path, shape: tuple[int, ...], rate: Fraction, title: str) -> None:
         import av
 
-        self._path = path
+        self._target = target
+        suffix = target.suffix.lower()
         codec, options = _ENCODERS[suffix]
         self._odd = (shape[0] % 2, shape[1] % 2)
         container_options = {"movflags": "+faststart"} if suffix == ".mp4" else {}
@@ -141,7 +142,7 @@ class _Encoder:
                 options = options | {"auto-alt-ref": "0"}
             stream = self._container.add_stream(codec, rate=rate, options=options)
         except (av.error.FFmpegError, OSError, ValueError) as error:
-            raise OutputError(f"cannot write {path.suffix} with {codec}: {error}") from error
+            raise OutputError(f"cannot write {target} with {codec}: {error}") from error
         stream.height, stream.width = shape[0] + self._odd[0], shape[1] + self._odd[1]
         self._format = "yuv420p" if shape[2] == 3 else "yuva420p"
         stream.pix_fmt = self._format
@@ -179,7 +180,7 @@ class _Encoder:
                 self._container.close()
             except (av.error.FFmpegError, OSError) as error:
                 if finish:
-                    raise OutputError(f"cannot finish {self._path.suffix}: {error}") from error
+                    raise self._refused(error) from error
 
     def _mux(self, frame: Any) -> None:
         import av
@@ -188,7 +189,13 @@ class _Encoder:
             for packet in self._stream.encode(frame):
                 self._container.mux(packet)
         except (av.error.FFmpegError, OSError) as error:
-            raise OutputError(f"cannot write the {self._path.suffix} video: {error}; is the disk full?") from error
+            raise self._refused(error) from error
+
+    def _refused(self, error: Exception) -> OutputError:
+        """FFmpeg's errors name the temporary file, which is gone when somebody reads of it."""
+        if isinstance(error, OSError):
+            return OutputError(f"cannot write {self._target}: {error.strerror or error}; {advice_on(error)}")
+        return OutputError(f"cannot write {self._target}: {error}")
 
 
 def _to_yuv420(image: Image) -> NDArray[np.uint8]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -149,17 +151,25 @@ def test_a_picture_that_cannot_be_rigged_leaves_nothing(gallery: Gallery, tmp_pa
     assert not (tmp_path / "portraits").exists()
 
 
-def test_a_copy_that_fails_leaves_nothing(
-    gallery: Gallery, head: Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("number", "advice"),
+    [
+        (errno.ENOSPC, "No space left on device; make room, or choose another disk"),
+        (errno.EACCES, "Permission denied; check its permissions"),
+    ],
+    ids=["full", "forbidden"],
+)
+def test_a_copy_that_fails_leaves_nothing_and_says_what_to_do(
+    gallery: Gallery, head: Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, advice: str
 ) -> None:
     picture = tmp_path / "lady.png"
     write_image(picture, head)
 
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
+    def fail(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr("visavis.portrait.gallery.shutil.copyfile", full)
-    with pytest.raises(OutputError, match="No space left on device"):
+    monkeypatch.setattr("visavis.portrait.gallery.shutil.copyfile", fail)
+    with pytest.raises(OutputError, match=f"cannot add to .*portraits: {advice}"):
         gallery.add(picture, name="lady")
     assert list((tmp_path / "portraits").iterdir()) == []
 

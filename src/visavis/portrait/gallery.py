@@ -20,7 +20,7 @@ from typing import Final, Literal, NamedTuple
 
 from visavis.assets import AssetStore
 from visavis.errors import InputError, OutputError
-from visavis.files import kind_of
+from visavis.files import advice_on, kind_of
 from visavis.images import IMAGE_SUFFIXES, read_image, resize
 from visavis.portrait.card import CARD_FILE, Card, read_card, write_card
 from visavis.portrait.rig import Rig, make_rig
@@ -221,9 +221,7 @@ class Gallery:
             # A folder takes its name in one step, with the picture and the card in it, or not at all.
             temporary.rename(target)
         except OSError as error:
-            raise OutputError(
-                f"cannot add to {self._root()}: {error.strerror or error}; check its permissions"
-            ) from error
+            raise OutputError(f"cannot add to {self._root()}: {error.strerror or error}; {advice_on(error)}") from error
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
         return self.find(name), rig
