@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ from PIL import Image as Pillow
 from visavis.assets import AssetStore
 from visavis.cli import main
 from visavis.images import read_image, write_image
-from visavis.portrait.gallery import DEFAULT_PORTRAIT
+from visavis.portrait.gallery import DEFAULT_PORTRAIT, Gallery, Portrait
 
 
 @pytest.fixture(autouse=True)
@@ -34,3 +36,38 @@ def test_a_sheet_tells_each_refusal_in_a_line_with_its_name(
     told = capsys.readouterr().err.splitlines()
     assert [line.count(name) for line, name in zip(told, names, strict=True)] == [1, 1, 1]
     assert told[0].startswith(f"error: {tiny}: the face is")
+
+
+def test_a_pipe_gets_a_line_for_each_portrait(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["portrait", "list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    names = [portrait.name for portrait in Gallery().entries()]
+    assert [line.split()[0] for line in lines[:-1]] == names
+    (lady,) = (line for line in lines if line.startswith("eleonora-of-toledo "))
+    assert "Agnolo Bronzino, Eleonora of Toledo with Her Son Giovanni, c. 1544–1545" in lady
+    assert lady.endswith("  Uffizi, Florence")
+    assert f"{DEFAULT_PORTRAIT} *" in lines[0]
+
+
+def test_a_narrow_terminal_gets_two_lines_and_nothing_cut(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as in a terminal
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.delenv("VISAVIS_SHARED", raising=False)
+    assert main(["portrait", "list"]) == 0
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out).splitlines()
+    assert len(lines) == 2 * len(Gallery().entries()) + 1
+    assert max(map(len, lines)) <= 80
+    assert "    Agnolo Bronzino, Eleonora of Toledo with Her Son Giovanni, c. 1544–1545" in lines
+
+
+def test_programs_get_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.delenv("VISAVIS_SHARED", raising=False)
+    assert main(["portrait", "list", "--json"]) == 0
+    listed = {item["name"]: item for item in json.loads(capsys.readouterr().out)}
+    madonna = listed[DEFAULT_PORTRAIT]
+    assert (madonna["default"], madonna["origin"], madonna["artist"]) == (True, "built-in", "after Raphael")
+    assert Path(madonna["path"]).is_file()
+    assert [name for name, item in listed.items() if item["default"]] == [DEFAULT_PORTRAIT]
+    assert set(madonna) == {*Portrait.__dataclass_fields__, "default"}

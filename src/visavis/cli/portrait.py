@@ -10,6 +10,7 @@ import typer
 
 from visavis.cli.console import named, progress, results_console, tell_failures, warn_left_out
 from visavis.cli.outputs import keep_apart
+from visavis.cli.portrait_list import list_portraits
 from visavis.cli.portrait_render import FaceNumber, Name, parse_emotion, render
 from visavis.cli.portrait_score import score
 from visavis.errors import AssetError, InputError, RigError, VisavisError
@@ -28,27 +29,6 @@ def register(app: typer.Typer) -> None:
         group.command(verb.__name__)(verb)
     group.command("list")(list_portraits)
     app.add_typer(group, name="portrait")
-
-
-def list_portraits() -> None:
-    """List the portraits that can be asked for by name."""
-    from rich.markup import escape
-    from rich.table import Column, Table
-
-    from visavis.portrait.gallery import DEFAULT_PORTRAIT, Gallery
-
-    table = Table(Column("name", no_wrap=True), "from", "painting", "museum", title="Portraits")
-    gallery = Gallery()
-    for portrait in gallery.entries():
-        state = portrait.origin if portrait.path is not None else "to fetch"
-        colour = {"built-in": "green", "to fetch": "yellow"}.get(state, "cyan")
-        name = f"{portrait.name} *" if portrait.name == DEFAULT_PORTRAIT else portrait.name
-        work = ", ".join(part for part in (portrait.artist, portrait.title, portrait.year) if part)
-        table.add_row(escape(name), f"[{colour}]{state}[/]", escape(work), escape(portrait.museum))
-    console = results_console()
-    console.print(table)
-    console.print("* the default. Fetch others with: visavis portrait fetch NAME", style="dim")
-    warn_left_out(gallery.damaged())
 
 
 def add(
