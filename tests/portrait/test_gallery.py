@@ -73,9 +73,26 @@ def test_a_portrait_that_cannot_be_fetched_says_why(tmp_path: Path) -> None:
         gallery.fetch("other")
 
 
-def test_an_unknown_name_lists_what_there_is(gallery: Gallery) -> None:
-    with pytest.raises(InputError, match=r"no portrait 'mona'.*bridgewater-madonna"):
-        gallery.find("mona")
+def test_an_unknown_name_lists_what_there_is(gallery: Gallery, head: Image) -> None:
+    with pytest.raises(InputError, match=r"no portrait 'nobody'.*there are: bridgewater-madonna, .*toledo$"):
+        gallery.find("nobody")
+    assert gallery.shared is not None
+    write_image(gallery.shared / "data" / "portraits" / "images" / "hals__a-militiaman-drinking.png", head)
+    with pytest.raises(InputError, match=r"toledo, and the 1 shared of: visavis portrait list$"):
+        gallery.find("nobody")
+
+
+@pytest.mark.parametrize("find", [Gallery.find, Gallery.fetch])
+def test_the_nearest_names_are_offered(gallery: Gallery, find: Callable[[Gallery, str], object]) -> None:
+    with pytest.raises(InputError, match=r"portrait 'monna-lisa'.* did you mean mona-lisa\?"):
+        find(gallery, "monna-lisa")
+
+
+def test_a_shared_portrait_is_offered_by_a_word_of_its_name(gallery: Gallery, head: Image) -> None:
+    assert gallery.shared is not None
+    write_image(gallery.shared / "data" / "portraits" / "images" / "hals__a-militiaman-drinking.png", head)
+    with pytest.raises(InputError, match=r"did you mean a-militiaman-drinking\? All names: visavis portrait list"):
+        gallery.find("militiaman")
 
 
 @pytest.mark.parametrize("path", ["missing.jpg", "some/where", Path("missing")])
@@ -92,6 +109,7 @@ def test_shared_portraits_go_by_their_unique_ending(gallery: Gallery, head: Imag
     assert gallery.find("la-velata").path == folder / "raphael__la-velata.png"
     assert gallery.find("velata").name == "la-velata"
     assert gallery.find("raphael__la-velata").artist == "Raphael"
+    assert gallery.find("giotto__madonna-and-child").title == "Madonna and Child"
     assert gallery.find("giotto__madonna-and-child").path == folder / "giotto__madonna-and-child.png"
     with pytest.raises(InputError, match=r"may be giotto__madonna-and-child, lippi__madonna-and-child"):
         gallery.find("madonna-and-child")
