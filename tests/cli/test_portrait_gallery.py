@@ -12,6 +12,7 @@ from PIL import Image as Pillow
 
 from visavis.assets import AssetStore
 from visavis.cli import main
+from visavis.errors import AssetError, UnreachableError
 from visavis.images import read_image, write_image
 from visavis.portrait.gallery import DEFAULT_PORTRAIT, Gallery, Portrait
 
@@ -71,3 +72,43 @@ def test_programs_get_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
     assert Path(madonna["path"]).is_file()
     assert [name for name, item in listed.items() if item["default"]] == [DEFAULT_PORTRAIT]
     assert set(madonna) == {*Portrait.__dataclass_fields__, "default"}
+
+
+@pytest.fixture
+def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty cache, and no network but for one host that knows of nothing."""
+
+    def download(url: str, _: Path) -> None:
+        if "Mona_Lisa" in url:
+            raise AssetError(f"{url}: HTTP Error 404: Not Found")
+        raise UnreachableError(url, host="upload.example", cause="Name or service not known")
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv("VISAVIS_SHARED", raising=False)
+    monkeypatch.delenv("VISAVIS_ASSETS", raising=False)
+    monkeypatch.setattr("visavis.assets.download_https", download)
+    monkeypatch.setattr("visavis.assets.extract_from_package", lambda *words: words[-1].touch())
+    monkeypatch.setattr("visavis.assets.download_sdist", download)
+    monkeypatch.setattr("visavis.assets.pack_from_npm", download)
+
+
+@pytest.mark.usefixtures("offline")
+@pytest.mark.parametrize("group", ["portrait", "assets"])
+def test_without_a_network_one_cause_is_told_in_one_line(group: str, capsys: pytest.CaptureFixture[str]) -> None:
+    names = ["ginevra-de-benci", "mona-lisa", "doge-loredan"]
+    assert main([group, "fetch", *names]) == 3
+    told = capsys.readouterr().err.splitlines()
+    assert len(told) == 2
+    (lisa,) = (line for line in told if "404" in line)
+    assert lisa.startswith("error: mona-lisa could not be fetched; put mona-lisa.jpg")
+    (others,) = (line for line in told if "404" not in line)
+    assert others.startswith(
+        "error: upload.example cannot be reached (Name or service not known), so these were not fetched: "
+        "ginevra-de-benci, doge-loredan; check the network"
+    )
+
+
+@pytest.mark.usefixtures("offline")
+def test_all_portraits_fail_in_one_line_each_cause(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["portrait", "fetch", "all"]) == 3
+    assert sum("upload.example" in line for line in capsys.readouterr().err.splitlines()) == 1

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from visavis.cli.console import named, progress, results_console, tell_failures, warn_left_out
+from visavis.cli.fetching import fetch_each
 from visavis.cli.outputs import keep_apart
 from visavis.cli.portrait_list import list_portraits
 from visavis.cli.portrait_render import FaceNumber, Name, parse_emotion, render
 from visavis.cli.portrait_score import score
-from visavis.errors import AssetError, InputError, RigError, VisavisError
+from visavis.errors import InputError, RigError, VisavisError
 
 if TYPE_CHECKING:
     from visavis.portrait.gallery import OpenPortrait
@@ -62,16 +63,7 @@ def fetch(names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Bu
     gallery = Gallery()
     if names == ["all"]:
         names = [portrait.name for portrait in gallery.entries() if portrait.origin == "built-in"]
-    failed = []
-    for name in names:
-        try:
-            results_console().print(f"{name}: {gallery.fetch(name).path}", soft_wrap=True, markup=False)
-        except AssetError as error:
-            # One that cannot be had must not keep the others away.
-            failed.append(f"{name}: {error}")
-    tell_failures(failed)
-    if failed:
-        raise typer.Exit(AssetError.exit_code)
+    fetch_each(names, lambda name: gallery.fetch(name).path)
 
 
 def check(
