@@ -12,7 +12,7 @@ import pytest
 from visavis import assets as assets_module
 from visavis.assets import Asset, AssetStore, load_catalogue
 from visavis.cli import main
-from visavis.errors import AssetError, OutputError
+from visavis.errors import AssetError, OutputError, UnreachableError
 
 CONTENT = b"a model"
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
@@ -171,3 +171,22 @@ def test_a_cache_that_cannot_be_written_to_is_told_with_the_way_round(tmp_path: 
     store = store_with(tmp_path, sources=("https://example.org/thing.bin",))
     with pytest.raises(OutputError, match="VISAVIS_ASSETS"):
         store.path("thing")
+
+
+def test_only_where_no_source_can_be_reached_an_asset_is_out_of_reach(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def download(url: str, _: Path) -> None:
+        if "answers" in url:
+            raise AssetError(f"{url}: HTTP Error 404: Not Found")
+        raise UnreachableError(f"{url}: no route", host=url.split("/")[2], cause="no route")
+
+    monkeypatch.setattr(assets_module, "download_https", download)
+    store = store_with(tmp_path, sources=("https://one.example/thing", "https://two.example/thing"))
+    with pytest.raises(UnreachableError, match=r"thing could not be fetched; put thing\.bin") as caught:
+        store.path("thing")
+    assert (caught.value.host, caught.value.cause) == ("one.example and two.example", "no route")
+    store = store_with(tmp_path, sources=("https://one.example/thing", "https://answers.example/thing"))
+    with pytest.raises(AssetError, match="404") as told:
+        store.path("thing")
+    assert not isinstance(told.value, UnreachableError)

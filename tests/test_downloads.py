@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import socket
+import urllib.error
+import urllib.request
+from email.message import Message
 from pathlib import Path
 
 import pytest
 
 from visavis import downloads
-from visavis.errors import AssetError
+from visavis.errors import AssetError, UnreachableError
 
 NAME = "some_teacher-3.0.0.tar.gz"
 PAGE = f"""<!DOCTYPE html><html><body>
@@ -49,3 +53,23 @@ def test_without_a_word_to_pip_the_index_is_its_own(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr("subprocess.run", broken)
     assert downloads._index() == downloads._INDEX
+
+
+def test_a_host_that_cannot_be_reached_is_named_with_the_cause(tmp_path: Path) -> None:
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))  # bound, but nobody listens
+        address = f"http://127.0.0.1:{held.getsockname()[1]}/lisa.jpg"
+        with pytest.raises(UnreachableError) as caught:
+            downloads.download_https(address, tmp_path / "lisa.jpg")
+    assert (caught.value.host, caught.value.cause) == ("127.0.0.1", "Connection refused")
+    assert address in str(caught.value)
+
+
+def test_a_host_that_answers_is_not_out_of_reach(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(request: urllib.request.Request, **_: object) -> None:
+        raise urllib.error.HTTPError(request.full_url, 404, "Not Found", Message(), None)
+
+    monkeypatch.setattr(urllib.request, "urlopen", refuse)
+    with pytest.raises(AssetError, match="HTTP Error 404: Not Found") as caught:
+        downloads.download_https("https://one.example/lisa.jpg", tmp_path / "lisa.jpg")
+    assert not isinstance(caught.value, UnreachableError)

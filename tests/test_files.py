@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -41,6 +42,12 @@ def test_a_full_disk_is_an_output_error(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="No space left on device; make room"), replacing(tmp_path / "a.txt"):
         raise OSError(28, "No space left on device")
     assert not list(tmp_path.iterdir())
+
+
+def test_what_may_not_be_written_is_a_matter_of_permissions(tmp_path: Path) -> None:
+    for number in (errno.EACCES, errno.EROFS):
+        with pytest.raises(OutputError, match="check its permissions"), replacing(tmp_path / "a.txt"):
+            raise OSError(number, os.strerror(number))
 
 
 @pytest.mark.parametrize("bad", ["file/a.txt", "."])

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
+from tests.films import noise
 from visavis.errors import OutputError
 from visavis.types import Image
 from visavis.video import VideoWriter
@@ -118,6 +119,26 @@ def test_a_film_that_breaks_off_keeps_the_one_before(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError):
         film(path, broken())
     assert path.read_bytes() == before
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no device that is always full")
+@pytest.mark.parametrize("suffix", [".mp4", ".webm", ".gif"])
+@pytest.mark.parametrize("count", [1, 40])
+def test_a_full_disk_is_told_with_what_to_do(tmp_path: Path, suffix: str, count: int) -> None:
+    path = tmp_path / f"a{suffix}"
+
+    def onto_a_full_disk() -> None:
+        with VideoWriter(path) as video:
+            (temporary,) = tmp_path.iterdir()
+            temporary.unlink()
+            temporary.symlink_to("/dev/full")
+            for image in noise(count, height=240, width=320):
+                video.write(image)
+
+    with pytest.raises(OutputError) as caught:
+        onto_a_full_disk()
+    assert str(caught.value) == f"cannot write {path}: No space left on device; make room, or choose another disk"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_no_frame_is_no_film(tmp_path: Path) -> None:

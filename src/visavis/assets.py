@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from visavis.downloads import download_https, download_sdist, extract_from_package, pack_from_npm
-from visavis.errors import AssetError, OutputError
+from visavis.errors import AssetError, OutputError, UnreachableError
 from visavis.files import replacing
 
 __all__ = ["Asset", "AssetState", "AssetStore", "load_catalogue", "sha256_of"]
@@ -156,7 +156,8 @@ class AssetStore:
         """The verified local file of an asset, fetched if need be.
 
         Raises:
-            AssetError: unknown name, wrong hash, or no source could give it (all reasons are listed).
+            AssetError: unknown name, wrong hash, or no source could give it (all reasons are listed); UnreachableError
+            where none of its sources could be reached.
         """
         return self.find(name) or self._fetch(self.get(name))
 
@@ -254,7 +255,7 @@ class AssetStore:
 
     def _fetch(self, asset: Asset) -> Path:
         target = self._cache() / asset.file
-        reasons = []
+        reasons: list[AssetError] = []
         for source in asset.sources:
             scheme, _, rest = source.partition(":")
             if scheme == "shared":
@@ -276,7 +277,7 @@ class AssetStore:
                     if want and digest != want:
                         raise AssetError(f"{source}: gave a file with sha256 {digest[:12]}…, {want[:12]}… was expected")
             except AssetError as error:
-                reasons.append(str(error))
+                reasons.append(error)
                 continue
             except OutputError as error:
                 raise OutputError(
@@ -288,7 +289,12 @@ class AssetStore:
             return target
         tried = "".join(f"\n  - {reason}" for reason in reasons) or " it has no source that can be fetched"
         known = f" (sha256 {asset.sha256[:12]}…)" if asset.sha256 else ""
-        raise AssetError(
+        message = (
             f"{asset.name} could not be fetched; put {asset.file}{known} into a folder "
             f"and set VISAVIS_ASSETS to it. Tried:{tried}"
         )
+        unreachable = [reason for reason in reasons if isinstance(reason, UnreachableError)]
+        if reasons and len(unreachable) == len(reasons):
+            hosts = " and ".join(dict.fromkeys(reason.host for reason in unreachable))
+            raise UnreachableError(message, host=hosts, cause=unreachable[0].cause)
+        raise AssetError(message)

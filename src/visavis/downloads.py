@@ -15,7 +15,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Final
 
-from visavis.errors import AssetError
+from visavis.errors import AssetError, UnreachableError
 
 __all__ = ["download_https", "download_sdist", "extract_from_package", "pack_from_npm"]
 
@@ -29,17 +29,25 @@ def download_https(url: str, destination: Path) -> None:
     """Download `url` to `destination` (a temporary path of the caller).
 
     Raises:
-        AssetError: the address cannot be reached or the transfer breaks off.
+        AssetError: the address gives nothing, or the transfer breaks off.
+        UnreachableError: its host cannot be reached.
     """
     import http.client
     import urllib.error
+    import urllib.parse
     import urllib.request
 
     request = urllib.request.Request(url, headers={"User-Agent": "visavis (https://pypi.org/project/visavis)"})
     try:
         with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as response, destination.open("wb") as file:
             shutil.copyfileobj(response, file, 1 << 20)
-    except (urllib.error.URLError, http.client.HTTPException, TimeoutError, OSError) as error:
+    except urllib.error.HTTPError as error:
+        raise AssetError(f"{url}: {error}") from error
+    except urllib.error.URLError as error:
+        cause = getattr(error.reason, "strerror", None) or str(error.reason)
+        host = urllib.parse.urlsplit(url).hostname or url
+        raise UnreachableError(f"{url}: {error}", host=host, cause=cause) from error
+    except (http.client.HTTPException, TimeoutError, OSError) as error:
         raise AssetError(f"{url}: {error}") from error
 
 

@@ -6,6 +6,7 @@
     │   └── RigError             a face was found, but cannot be rigged (profile, too small, hidden)
     ├── ConfigError              a setting or table is unknown, out of range or unreadable (exit code 2)
     ├── AssetError               a model or artwork is missing, or its hash is wrong (exit code 3)
+    │   └── UnreachableError     the host that has it cannot be reached
     ├── ModelError               a model file was read but is not what it should be (exit code 3)
     ├── SourceError              a camera or stream stopped giving frames (exit code 4)
     ├── OutputError              a result cannot be written (exit code 5)
@@ -29,6 +30,7 @@ __all__ = [
     "OutputError",
     "RigError",
     "SourceError",
+    "UnreachableError",
     "VisavisError",
     "require",
 ]
@@ -64,6 +66,20 @@ class AssetError(VisavisError):
     """A model or an artwork is missing, cannot be fetched, or does not have the expected hash."""
 
     exit_code = 3
+
+
+class UnreachableError(AssetError):
+    """The host that has an asset cannot be reached, as without a network.
+
+    Attributes:
+        host: its name, or several joined by `and`.
+        cause: what the system says of it, such as `Connection refused`.
+    """
+
+    def __init__(self, message: str, *, host: str, cause: str) -> None:
+        super().__init__(message)
+        self.host = host
+        self.cause = cause
 
 
 class ModelError(VisavisError):

@@ -13,7 +13,7 @@ from typing import Final, Literal
 
 from visavis.errors import OutputError
 
-__all__ = ["check_suffix", "check_writable", "kind_of", "replacing"]
+__all__ = ["advice_on", "check_suffix", "check_writable", "kind_of", "replacing"]
 
 #: Most bytes of a file's name: of ext4, XFS, APFS and NTFS alike none takes more.
 _LONGEST_NAME: Final = 255
@@ -21,6 +21,8 @@ _LONGEST_NAME: Final = 255
 _NOT_THERE: Final = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EBADF)
 #: Errors of a disk, or of a person's share of it, that has no room left.
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT)
+#: Errors of what this user may not do there.
+_FORBIDDEN: Final = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 @contextmanager
@@ -54,6 +56,19 @@ def check_writable(path: str | os.PathLike[str]) -> None:
     """
     with _beside(Path(path)):
         pass
+
+
+def advice_on(error: OSError) -> str:
+    """What to do about a file or folder that could not be written.
+
+    >>> advice_on(OSError(errno.ENOSPC, "No space left on device"))
+    'make room, or choose another disk'
+    """
+    if error.errno in _FULL:
+        return "make room, or choose another disk"
+    if error.errno in _FORBIDDEN:
+        return "check its permissions, or choose another folder"
+    return "choose a folder that exists and can be written to"
 
 
 def check_suffix(path: str | os.PathLike[str], suffixes: Collection[str], what: str) -> None:
@@ -111,9 +126,7 @@ def _beside(target: Path) -> Iterator[Path]:
         temporary.touch()
         yield temporary
     except OSError as error:
-        full = error.errno in _FULL
-        advice = "make room, or choose another disk" if full else "choose a folder that exists and can be written to"
-        raise OutputError(f"cannot write {target}: {error.strerror or error}; {advice}") from error
+        raise OutputError(f"cannot write {target}: {error.strerror or error}; {advice_on(error)}") from error
     finally:
         with suppress(OSError):  # where nothing could be made, there is nothing to take away
             temporary.unlink(missing_ok=True)

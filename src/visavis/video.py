@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from contextlib import ExitStack
 from fractions import Fraction
-from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
@@ -14,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.errors import OutputError
-from visavis.files import check_suffix, replacing
+from visavis.files import advice_on, check_suffix, replacing
+from visavis.gif import Animation
 from visavis.types import Image
 
 __all__ = ["MOVING_SUFFIXES", "TRANSPARENT_MOVING_SUFFIXES", "VideoWriter"]
@@ -35,11 +35,6 @@ _ENCODERS: Final[dict[str, tuple[str, dict[str, str]]]] = {
 _BT709: Final = 1
 _SRGB: Final = 13
 _STUDIO: Final = 1
-#: Strength of the ordered dither of a GIF's 256 colours, in grey levels. Under error diffusion still pixels would
-#: flicker.
-_DITHER: Final = 10.0
-#: The palette's index of what is seen through in a GIF; a pixel is so below half its opacity.
-_CLEAR: Final = 255
 
 
 class VideoWriter:
@@ -72,7 +67,7 @@ class VideoWriter:
                 f"{frames_per_second:g} frames a second cannot be written; expected above 0, at most {most}"
             )
         self._stack = ExitStack()
-        self._encoder: _Encoder | _Animation | None = None
+        self._encoder: _Encoder | Animation | None = None
         self._temporary: Path | None = None
         self._shape: tuple[int, ...] = ()
 
@@ -99,9 +94,9 @@ class VideoWriter:
         if self._encoder is None:
             rate = Fraction(self.frames_per_second).limit_denominator(1001)
             self._encoder = (
-                _Animation(self._temporary, rate)
+                Animation(self._temporary, rate)
                 if self._suffix == ".gif"
-                else _Encoder(self._temporary, self._suffix, image.shape, rate, self._title)
+                else _Encoder(self._temporary, self.path, image.shape, rate, self._title)
             )
         self._encoder.write(image)
 
@@ -123,12 +118,13 @@ class VideoWriter:
 
 
 class _Encoder:
-    """H.264 or VP9 through PyAV."""
+    """H.264 or VP9 through PyAV, into the file `path`; what goes wrong is told of `target`, whose name it will take."""
 
-    def __init__(self, path: Path, suffix: str, shape: tuple[int, ...], rate: Fraction, title: str) -> None:
+    def __init__(self, path: Path, target: Path, shape: tuple[int, ...], rate: Fraction, title: str) -> None:
         import av
 
-        self._path = path
+        self._target = target
+        suffix = target.suffix.lower()
         codec, options = _ENCODERS[suffix]
         self._odd = (shape[0] % 2, shape[1] % 2)
         container_options = {"movflags": "+faststart"} if suffix == ".mp4" else {}
@@ -141,7 +137,7 @@ class _Encoder:
                 options = options | {"auto-alt-ref": "0"}
             stream = self._container.add_stream(codec, rate=rate, options=options)
         except (av.error.FFmpegError, OSError, ValueError) as error:
-            raise OutputError(f"cannot write {path.suffix} with {codec}: {error}") from error
+            raise OutputError(f"cannot write {target} with {codec}: {error}") from error
         stream.height, stream.width = shape[0] + self._odd[0], shape[1] + self._odd[1]
         self._format = "yuv420p" if shape[2] == 3 else "yuva420p"
         stream.pix_fmt = self._format
@@ -179,7 +175,7 @@ class _Encoder:
                 self._container.close()
             except (av.error.FFmpegError, OSError) as error:
                 if finish:
-                    raise OutputError(f"cannot finish {self._path.suffix}: {error}") from error
+                    raise self._refused(error) from error
 
     def _mux(self, frame: Any) -> None:
         import av
@@ -188,7 +184,13 @@ class _Encoder:
             for packet in self._stream.encode(frame):
                 self._container.mux(packet)
         except (av.error.FFmpegError, OSError) as error:
-            raise OutputError(f"cannot write the {self._path.suffix} video: {error}; is the disk full?") from error
+            raise self._refused(error) from error
+
+    def _refused(self, error: Exception) -> OutputError:
+        """FFmpeg's errors name the temporary file, which is gone when somebody reads of it."""
+        if isinstance(error, OSError):
+            return OutputError(f"cannot write {self._target}: {error.strerror or error}; {advice_on(error)}")
+        return OutputError(f"cannot write {self._target}: {error}")
 
 
 def _to_yuv420(image: Image) -> NDArray[np.uint8]:
@@ -223,56 +225,3 @@ def _with_alpha(planes: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> Any:
         rows[:, : plane.width] = values.reshape(plane.height, plane.width)
         plane.update(rows.tobytes())
     return frame
-
-
-class _Animation:
-    """GIF through Pillow: one palette for all frames, so that what does not move does not flicker."""
-
-    def __init__(self, path: Path, rate: Fraction) -> None:
-        self._path = path
-        self._rate = rate
-        self._frames: list[Any] = []
-        self._palette: Any = None
-        self._clear = False
-        self._pattern: NDArray[np.int16] = np.zeros((1, 1, 1), np.int16)
-
-    def write(self, image: Image) -> None:
-        from PIL import Image as Pillow
-
-        colours = np.ascontiguousarray(image[:, :, :3])
-        if self._palette is None:
-            self._clear = image.shape[2] == 4
-            count = _CLEAR if self._clear else 256
-            self._palette = Pillow.fromarray(colours).quantize(count, method=Pillow.Quantize.MEDIANCUT)
-            self._pattern = _bayer(image.shape[0], image.shape[1])
-        dithered = np.clip(colours.astype(np.int16) + self._pattern, 0, 255).astype(np.uint8)
-        frame = Pillow.fromarray(dithered).quantize(palette=self._palette, dither=Pillow.Dither.NONE)
-        if self._clear:
-            indices = np.where(image[:, :, 3] < 128, _CLEAR, np.asarray(frame)).astype(np.uint8)
-            colours_of = (frame.getpalette() or [])[: 3 * _CLEAR]
-            frame = Pillow.fromarray(indices)
-            frame.putpalette(colours_of + [255] * (3 * (_CLEAR + 1) - len(colours_of)))
-        self._frames.append(frame)
-
-    def close(self, *, finish: bool) -> None:
-        if not finish:
-            return
-        ticks = [round(Fraction(100 * index) / self._rate) for index in range(len(self._frames) + 1)]
-        durations = [10 * (later - earlier) for earlier, later in pairwise(ticks)]
-        options: dict[str, Any] = {"save_all": True, "duration": durations, "loop": 0}
-        if self._clear:  # each frame takes the last one away first, or it would shine through
-            options |= {"transparency": _CLEAR, "disposal": 2}
-        self._frames[0].save(self._path, format="GIF", append_images=self._frames[1:], **options)
-
-
-def _bayer(height: int, width: int) -> NDArray[np.int16]:
-    """An 8 x 8 ordered dither laid over (height, width, 1), in grey levels about 0.
-
-    Source: B. E. Bayer, "An optimum method for two-level rendition of continuous-tone pictures", 1973.
-    """
-    tile = np.zeros((1, 1))
-    for _ in range(3):
-        tile = np.block([[4 * tile, 4 * tile + 2], [4 * tile + 3, 4 * tile + 1]])
-    tile = (tile / 64 - 0.5 + 1 / 128) * _DITHER
-    pattern = np.tile(tile, (-(-height // 8), -(-width // 8)))[:height, :width, None]
-    return np.asarray(np.rint(pattern), np.int16)

@@ -104,6 +104,14 @@ def test_a_driver_with_a_name_that_is_too_long_is_not_there(head: Path, capsys: 
     assert one_line(capsys) == f"error: {driver} does not exist; check the path"
 
 
+def test_a_picture_as_a_driver_is_told_before_any_work(
+    head: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("visavis.portrait.gallery.open_portrait", None)
+    assert main(["portrait", "render", str(head), "--driver", str(head), "--out", "a.mp4"]) == 2
+    assert f"{head} is a picture" in one_line(capsys)
+
+
 def test_a_file_name_that_is_no_text_still_gives_a_title(home: Path, head: Path) -> None:
     odd = Path(os.fsdecode(os.fsencode(head.parent) + b"/bad\xff.png"))
     head.rename(odd)

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image as Pillow
 from tests.films import noise, write_video
 
 import visavis.reading
 from visavis.assets import AssetStore
-from visavis.portrait.driver import read_driver
+from visavis.errors import InputError
+from visavis.portrait.driver import check_driver, read_driver
 from visavis.types import Expression, Face, Frame, Reading
 
 #: Who is seen in a film: the size of each face, and how far its mouth is open.
@@ -71,3 +73,25 @@ def test_another_leads_when_the_lead_has_been_gone_for_longer_than_an_absence(
     assert values[13] < 0.1  # nobody is followed, and what was played fades
     assert values[24] == pytest.approx(0.3, abs=0.05)
     assert values[29] == pytest.approx(0.3, abs=0.05)  # who leads now is followed on in turn
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "bmp", "tif", "gif"])
+@pytest.mark.parametrize("name", ["still.{}", "looks-like-a-film.mp4"])
+def test_a_picture_drives_nothing(tmp_path: Path, suffix: str, name: str) -> None:
+    picture = tmp_path / name.format(suffix)
+    Pillow.fromarray(noise(1)[0]).save(picture, format={"jpg": "jpeg", "tif": "tiff"}.get(suffix, suffix))
+    with pytest.raises(InputError, match="is a picture, whose face does not move; give a film of a person"):
+        check_driver(picture)
+
+
+def test_films_and_animations_may_drive(tmp_path: Path) -> None:
+    animation = tmp_path / "moving.gif"
+    frames = [Pillow.fromarray(image) for image in noise(3)]
+    frames[0].save(animation, save_all=True, append_images=frames[1:])
+    for film in (animation, write_video(tmp_path / "film.mp4", noise(2))):
+        check_driver(film)
+
+
+def test_a_film_of_one_frame_is_a_picture(monkeypatch: pytest.MonkeyPatch, assets: AssetStore, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="is a picture"):
+        mouths(monkeypatch, assets, tmp_path, [{1: LEAD}])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -71,9 +73,26 @@ def test_a_portrait_that_cannot_be_fetched_says_why(tmp_path: Path) -> None:
         gallery.fetch("other")
 
 
-def test_an_unknown_name_lists_what_there_is(gallery: Gallery) -> None:
-    with pytest.raises(InputError, match=r"no portrait 'mona'.*bridgewater-madonna"):
-        gallery.find("mona")
+def test_an_unknown_name_lists_what_there_is(gallery: Gallery, head: Image) -> None:
+    with pytest.raises(InputError, match=r"no portrait 'nobody'.*there are: bridgewater-madonna, .*toledo$"):
+        gallery.find("nobody")
+    assert gallery.shared is not None
+    write_image(gallery.shared / "data" / "portraits" / "images" / "hals__a-militiaman-drinking.png", head)
+    with pytest.raises(InputError, match=r"toledo, and the 1 shared of: visavis portrait list$"):
+        gallery.find("nobody")
+
+
+@pytest.mark.parametrize("find", [Gallery.find, Gallery.fetch])
+def test_the_nearest_names_are_offered(gallery: Gallery, find: Callable[[Gallery, str], object]) -> None:
+    with pytest.raises(InputError, match=r"portrait 'monna-lisa'.* did you mean mona-lisa\?"):
+        find(gallery, "monna-lisa")
+
+
+def test_a_shared_portrait_is_offered_by_a_word_of_its_name(gallery: Gallery, head: Image) -> None:
+    assert gallery.shared is not None
+    write_image(gallery.shared / "data" / "portraits" / "images" / "hals__a-militiaman-drinking.png", head)
+    with pytest.raises(InputError, match=r"did you mean a-militiaman-drinking\? All names: visavis portrait list"):
+        gallery.find("militiaman")
 
 
 @pytest.mark.parametrize("path", ["missing.jpg", "some/where", Path("missing")])
@@ -90,6 +109,7 @@ def test_shared_portraits_go_by_their_unique_ending(gallery: Gallery, head: Imag
     assert gallery.find("la-velata").path == folder / "raphael__la-velata.png"
     assert gallery.find("velata").name == "la-velata"
     assert gallery.find("raphael__la-velata").artist == "Raphael"
+    assert gallery.find("giotto__madonna-and-child").title == "Madonna and Child"
     assert gallery.find("giotto__madonna-and-child").path == folder / "giotto__madonna-and-child.png"
     with pytest.raises(InputError, match=r"may be giotto__madonna-and-child, lippi__madonna-and-child"):
         gallery.find("madonna-and-child")
@@ -149,17 +169,25 @@ def test_a_picture_that_cannot_be_rigged_leaves_nothing(gallery: Gallery, tmp_pa
     assert not (tmp_path / "portraits").exists()
 
 
-def test_a_copy_that_fails_leaves_nothing(
-    gallery: Gallery, head: Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("number", "advice"),
+    [
+        (errno.ENOSPC, "No space left on device; make room, or choose another disk"),
+        (errno.EACCES, "Permission denied; check its permissions"),
+    ],
+    ids=["full", "forbidden"],
+)
+def test_a_copy_that_fails_leaves_nothing_and_says_what_to_do(
+    gallery: Gallery, head: Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, advice: str
 ) -> None:
     picture = tmp_path / "lady.png"
     write_image(picture, head)
 
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
+    def fail(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr("visavis.portrait.gallery.shutil.copyfile", full)
-    with pytest.raises(OutputError, match="No space left on device"):
+    monkeypatch.setattr("visavis.portrait.gallery.shutil.copyfile", fail)
+    with pytest.raises(OutputError, match=f"cannot add to .*portraits: {advice}"):
         gallery.add(picture, name="lady")
     assert list((tmp_path / "portraits").iterdir()) == []
 

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from visavis.assets import AssetStore
-from visavis.cli.console import errors_console, results_console
+from visavis.cli.console import results_console
+from visavis.cli.fetching import fetch_each
 from visavis.errors import AssetError
 
 __all__ = ["register"]
@@ -46,16 +47,7 @@ def list_assets() -> None:
 def fetch(names: Names = None) -> None:
     """Fetch assets into the cache and verify them."""
     store = AssetStore()
-    failed = []
-    for name in names or [asset.name for asset in store.entries()]:
-        try:
-            results_console().print(f"{name}: {store.renew(name)}", soft_wrap=True, markup=False)
-        except AssetError as error:
-            # One that cannot be had must not keep the others away; all failures are told, and the code says so.
-            errors_console().print(f"{name}: {error}", style="red", soft_wrap=True, markup=False)
-            failed.append(name)
-    if failed:
-        raise typer.Exit(AssetError.exit_code)
+    fetch_each(names or [asset.name for asset in store.entries()], store.renew)
 
 
 def verify(names: Names = None) -> None:

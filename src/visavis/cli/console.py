@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,7 +11,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
 
-__all__ = ["errors_console", "progress", "results_console", "warn_left_out"]
+__all__ = ["errors_console", "named", "progress", "results_console", "tell_failures", "warn_left_out"]
 
 
 def results_console() -> Console:
@@ -25,6 +26,23 @@ def errors_console() -> Console:
     from rich.console import Console
 
     return Console(stderr=True)
+
+
+def named(name: str, reason: str) -> str:
+    """What is wrong with something of that name; a reason that says the name already says it once.
+
+    >>> named("lady", "the head is turned"), named("lady", "no face was found in lady")
+    ('lady: the head is turned', 'no face was found in lady')
+    """
+    # A name of one or two letters, such as `a`, may stand in any sentence.
+    is_told = len(name) > 2 and re.search(rf"(?<!\w){re.escape(name)}(?!\w)", reason)
+    return reason if is_told else f"{name}: {reason}"
+
+
+def tell_failures(reasons: Iterable[str]) -> None:
+    """Print each reason why something failed as an error of one line."""
+    for reason in reasons:
+        errors_console().print(f"error: {' '.join(reason.split())}", style="red", soft_wrap=True, markup=False)
 
 
 def warn_left_out(reasons: Iterable[str]) -> None:

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from visavis.cli.console import errors_console, progress, results_console, warn_left_out
+from visavis.cli.console import named, progress, results_console, tell_failures, warn_left_out
+from visavis.cli.fetching import fetch_each
 from visavis.cli.outputs import keep_apart
+from visavis.cli.portrait_list import list_portraits
 from visavis.cli.portrait_render import FaceNumber, Name, parse_emotion, render
 from visavis.cli.portrait_score import score
-from visavis.errors import AssetError, InputError, RigError, VisavisError
+from visavis.errors import InputError, RigError, VisavisError
 
 if TYPE_CHECKING:
     from visavis.portrait.gallery import OpenPortrait
@@ -28,27 +30,6 @@ def register(app: typer.Typer) -> None:
         group.command(verb.__name__)(verb)
     group.command("list")(list_portraits)
     app.add_typer(group, name="portrait")
-
-
-def list_portraits() -> None:
-    """List the portraits that can be asked for by name."""
-    from rich.markup import escape
-    from rich.table import Column, Table
-
-    from visavis.portrait.gallery import DEFAULT_PORTRAIT, Gallery
-
-    table = Table(Column("name", no_wrap=True), "from", "painting", "museum", title="Portraits")
-    gallery = Gallery()
-    for portrait in gallery.entries():
-        state = portrait.origin if portrait.path is not None else "to fetch"
-        colour = {"built-in": "green", "to fetch": "yellow"}.get(state, "cyan")
-        name = f"{portrait.name} *" if portrait.name == DEFAULT_PORTRAIT else portrait.name
-        work = ", ".join(part for part in (portrait.artist, portrait.title, portrait.year) if part)
-        table.add_row(escape(name), f"[{colour}]{state}[/]", escape(work), escape(portrait.museum))
-    console = results_console()
-    console.print(table)
-    console.print("* the default. Fetch others with: visavis portrait fetch NAME", style="dim")
-    warn_left_out(gallery.damaged())
 
 
 def add(
@@ -82,14 +63,7 @@ def fetch(names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Bu
     gallery = Gallery()
     if names == ["all"]:
         names = [portrait.name for portrait in gallery.entries() if portrait.origin == "built-in"]
-    failed = []
-    for name in names:
-        try:
-            results_console().print(f"{name}: {gallery.fetch(name).path}", soft_wrap=True, markup=False)
-        except AssetError as error:
-            # One that cannot be had must not keep the others away.
-            failed.append(f"{name}: {error}")
-    _tell_failures(failed, AssetError.exit_code)
+    fetch_each(names, lambda name: gallery.fetch(name).path)
 
 
 def check(
@@ -170,6 +144,8 @@ def sheet(
     chosen = names or [portrait.name for portrait in gallery.entries() if portrait.path is not None]
     if not names:
         warn_left_out(gallery.damaged())
+    if not chosen:
+        raise InputError("no portrait is on this machine yet; name some, or see: visavis portrait fetch")
     keep_apart({"--out": out}, portraits=chosen)
     check_picture_writable(out)
     rows: list[tuple[str, list[Image]]] = []
@@ -180,12 +156,13 @@ def sheet(
                 portrait = open_portrait(name, assets=assets)
                 rows.append((Path(name).stem, _in_cells(portrait, columns.values(), whole=whole, height=height)))
             except VisavisError as error:
-                failed.append(str(error))
-    if not rows:
-        raise InputError("none of the portraits could be rigged: " + "; ".join(failed))
-    write_image(out, contact_sheet(rows, list(columns), cell_height=height))
-    typer.echo(f"wrote {out}")
-    _tell_failures(failed, 1)
+                failed.append(named(name, str(error)))
+    if rows:
+        write_image(out, contact_sheet(rows, list(columns), cell_height=height))
+        typer.echo(f"wrote {out}")
+    tell_failures(failed)
+    if failed:
+        raise typer.Exit(1 if rows else InputError.exit_code)
 
 
 def _in_cells(portrait: OpenPortrait, expressions: Iterable[Expression], *, whole: bool, height: int) -> list[Image]:
@@ -214,10 +191,3 @@ def _print_reach(reach: dict[str, float]) -> None:
             cells += [name, f"{reach[name]:.1f}"]
         table.add_row(*cells)
     results_console().print(table)
-
-
-def _tell_failures(failed: list[str], exit_code: int) -> None:
-    for reason in failed:
-        errors_console().print(f"error: {' '.join(reason.split())}", style="red", soft_wrap=True, markup=False)
-    if failed:
-        raise typer.Exit(exit_code)

@@ -285,14 +285,13 @@ def _check_wishes(
 
 
 def _check_files(name: str, out: Path, driver: Path | None) -> None:
-    """Refuse to write over what is read, or where nothing can be written, and a driver that cannot be opened."""
+    """Refuse to write over what is read, or where nothing can be written, and a driver that is no film."""
     from visavis.files import check_writable
-    from visavis.sources import VideoSource
+    from visavis.portrait.driver import check_driver
 
     keep_apart({"--out": out}, portraits=[name], files=[driver])
     if driver is not None:
-        with VideoSource(driver) as video:
-            video.count()
+        check_driver(driver)
     check_writable(out)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from visavis.cli.console import errors_console, progress, results_console, warn_left_out
+from visavis.cli.console import errors_console, named, progress, results_console, warn_left_out
 from visavis.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
@@ -79,7 +79,9 @@ def score(
     if is_stopped and not scores:
         raise typer.Exit(130)
     if not any(item.figures for item in scores):
-        raise InputError("none of the portraits could be scored: " + "; ".join(item.refused for item in scores))
+        raise InputError(
+            "none of the portraits could be scored: " + "; ".join(named(item.name, item.refused) for item in scores)
+        )
     _print(scores)
     if is_stopped:
         raise typer.Exit(130)
@@ -110,4 +112,4 @@ def _print(scores: Sequence[PortraitScore]) -> None:
         console.print(grid)
     for item in scores:
         if item.refused:
-            console.print(f"refused: {item.refused}", highlight=False, soft_wrap=True, markup=False)
+            console.print(f"refused: {named(item.name, item.refused)}", highlight=False, soft_wrap=True, markup=False)

@@ -9,12 +9,25 @@ from dataclasses import replace
 import numpy as np
 
 from visavis.assets import AssetStore
-from visavis.errors import NoFaceError
+from visavis.errors import InputError, NoFaceError
 from visavis.portrait.answer import MIRRORED_SWAY
 from visavis.portrait.passage import ABSENCE_S, Timeline, relative_to_rest
 from visavis.types import Expression, Float32, Reading
 
-__all__ = ["read_driver", "steadied"]
+__all__ = ["check_driver", "read_driver", "steadied"]
+
+
+def check_driver(path: str | os.PathLike[str]) -> None:
+    """Find out, before long work, whether a file can drive a portrait; who is in it is not looked at.
+
+    Raises:
+        InputError: it cannot be opened, or is a picture.
+    """
+    from visavis.sources import VideoSource
+
+    with VideoSource(path) as video:
+        if video.is_still():
+            raise _still(path)
 
 
 def read_driver(
@@ -41,7 +54,7 @@ def read_driver(
         followed, and another only when that one has been gone for longer than `visavis.portrait.passage.ABSENCE_S`.
 
     Raises:
-        InputError: the video cannot be read; NoFaceError when nobody is in it.
+        InputError: the video cannot be read, or has but one frame; NoFaceError when nobody is in it.
         AssetError, ModelError: a model cannot be had or used.
     """
     from visavis.reading import Instruments, Reader, retargeted, to_expression
@@ -59,6 +72,8 @@ def read_driver(
             expressions.append(None if reading is None else to_expression(reading.face))
             if on_frame is not None:
                 on_frame()
+    if len(times) == 1:
+        raise _still(path)
     timeline = Timeline(tuple(times), tuple(expressions))
     if not timeline.seen:
         raise NoFaceError(
@@ -102,6 +117,10 @@ def steadied(timeline: Timeline) -> Timeline:
         for row in mean
     )
     return Timeline(timeline.times_s, tuple(item and next(smooth) for item in timeline.expressions))
+
+
+def _still(path: str | os.PathLike[str]) -> InputError:
+    return InputError(f"{os.fspath(path)} is a picture, whose face does not move; give a film of a person")
 
 
 class _Lead:

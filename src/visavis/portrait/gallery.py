@@ -14,15 +14,17 @@ import re
 import secrets
 import shutil
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
 from visavis.assets import AssetStore
 from visavis.errors import InputError, OutputError
-from visavis.files import kind_of
+from visavis.files import advice_on, kind_of
 from visavis.images import IMAGE_SUFFIXES, read_image, resize
 from visavis.portrait.card import CARD_FILE, Card, read_card, write_card
+from visavis.portrait.names import ends_with, nearest, spelt_out
 from visavis.portrait.rig import Rig, make_rig
 from visavis.portrait.sitter import choose_sitter
 from visavis.types import Face, Image
@@ -136,7 +138,8 @@ class Gallery:
             fetch: bring a built-in portrait that is not here yet; otherwise its `path` is None.
 
         Raises:
-            InputError: there is none, and the message lists what there is; or its own card is damaged.
+            InputError: there is none, and the message offers the nearest names or lists what there is; or its own card
+                is damaged.
             AssetError: a built-in portrait cannot be fetched, or is not genuine.
         """
         text = os.fspath(name)
@@ -150,7 +153,7 @@ class Gallery:
         builtin = {portrait.name: portrait for portrait in self._builtin()}
         if text in builtin and builtin[text].path is not None:
             return builtin[text]
-        matches = [portrait for portrait in self._of_shared() if portrait.path and _ends_with(portrait.path.stem, text)]
+        matches = [portrait for portrait in self._of_shared() if portrait.path and ends_with(portrait.path.stem, text)]
         exact = [portrait for portrait in matches if portrait.path and text in (portrait.name, portrait.path.stem)]
         if exact or len(matches) == 1:
             return (exact or matches)[0]
@@ -165,8 +168,8 @@ class Gallery:
             return Portrait(text, "file", path)
         if kind == "folder":
             raise InputError(f"{text} is a folder; expected one picture, or a name of: visavis portrait list")
-        known = ", ".join([*self._added_names(), *builtin])
-        raise InputError(f"there is no portrait {text!r} and no such file; by name there are: {known}")
+        named = [*self._added_names(), *builtin]
+        raise InputError(f"there is no portrait {text!r} and no such file; {self._hint(text, named)}")
 
     def fetch(self, name: str) -> Portrait:
         """Bring a built-in portrait to this machine, verified.
@@ -177,7 +180,9 @@ class Gallery:
         """
         names = [portrait.name for portrait in self._builtin()]
         if name not in names:
-            raise InputError(f"there is no built-in portrait {name!r}; there are: {', '.join(names)}")
+            near = nearest(name, names)
+            hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(names)}"
+            raise InputError(f"there is no built-in portrait {name!r}; {hint}")
         self.assets.path(name)
         return next(portrait for portrait in self._builtin() if portrait.name == name)
 
@@ -221,9 +226,7 @@ class Gallery:
             # A folder takes its name in one step, with the picture and the card in it, or not at all.
             temporary.rename(target)
         except OSError as error:
-            raise OutputError(
-                f"cannot add to {self._root()}: {error.strerror or error}; check its permissions"
-            ) from error
+            raise OutputError(f"cannot add to {self._root()}: {error.strerror or error}; {advice_on(error)}") from error
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
         return self.find(name), rig
@@ -244,6 +247,15 @@ class Gallery:
             shutil.rmtree(leaving)
         except OSError as error:
             raise OutputError(f"cannot remove {target}: {error.strerror or error}; check its permissions") from error
+
+    def _hint(self, text: str, named: Sequence[str]) -> str:
+        """What to ask for instead of `text`; `named` are the added and built-in portraits."""
+        shared = [portrait.name for portrait in self._of_shared()]
+        near = nearest(text, [*named, *shared])
+        if near:
+            return f"did you mean {' or '.join(near)}? All names: visavis portrait list"
+        more = f", and the {len(shared)} shared of: visavis portrait list" if shared else ""
+        return f"by name there are: {', '.join(named)}{more}"
 
     def _root(self) -> Path:
         return self.folder or _default_folder()
@@ -285,7 +297,7 @@ class Gallery:
         for path in pictures:
             artist, _, ending = path.stem.rpartition("__")
             name = ending if endings[ending] == 1 else path.stem
-            shared.append(Portrait(name, "shared", path, title=_spaced(ending), artist=_spaced(artist)))
+            shared.append(Portrait(name, "shared", path, title=spelt_out(ending), artist=spelt_out(artist)))
         return tuple(shared)
 
 
@@ -348,12 +360,3 @@ def _kind_of(path: Path) -> str | None:
 def _writable(text: str) -> str:
     """The text with `?` for what no encoding takes: bytes of a file's name that are no letters."""
     return text.encode("utf-8", "replace").decode("utf-8")
-
-
-def _ends_with(stem: str, name: str) -> bool:
-    """Whether `name` is a stem or its ending after a break, as `mona-lisa` is of `leonardo-da-vinci__mona-lisa`."""
-    return stem == name or (stem.endswith(name) and stem[-len(name) - 1] in "-_")
-
-
-def _spaced(slug: str) -> str:
-    return " ".join(word.capitalize() for word in slug.split("-"))

@@ -74,6 +74,21 @@ class VideoSource(Source):
             self.close()
         return frames or None
 
+    def is_still(self) -> bool:
+        """Whether the file is a picture, which FFmpeg opens as a film of one frame; an animation is none.
+
+        Raises:
+            InputError: the file cannot be opened.
+        """
+        own = self._container is None
+        self._open()
+        name = self._container.format.name
+        # FFmpeg's readers of pictures are `image2` and `png_pipe`, `webp_pipe` and so on.
+        still = name.endswith("_pipe") or (name in ("image2", "gif") and self.count() == 1)
+        if own:
+            self.close()
+        return still
+
     def _open(self) -> Any:
         import av
 
