@@ -29,7 +29,8 @@ ALLOWED = {
     "sources": {"errors", "files", "images", "types"},
     "faces": {"assets", "errors", "files", "images", "types"},
     "reading": {"assets", "config", "errors", "faces", "files", "images", "sources", "types"},
-    "video": {"errors", "files", "images", "sources", "types"},
+    "gif": {"errors", "files", "types"},
+    "video": {"errors", "files", "gif", "images", "sources", "types"},
     "portrait": {"assets", "errors", "faces", "files", "images", "reading", "sources", "types", "video"},
 }
 HEAVY = {"av", "cv2", "keras", "matplotlib", "mediapipe", "numba", "onnx", "onnxruntime", "PIL", "pyarrow", "scipy"}

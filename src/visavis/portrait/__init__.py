@@ -1,6 +1,6 @@
 """The portrait: rig a painting once, then play any `Expression` on it.
 
-From a painting to its rig: `gallery` and `sitter` find the picture and who sits in it; `rig` makes a `Rig` of
+From a painting to its rig: `gallery`, `names` and `sitter` find the picture and who sits in it; `rig` makes a `Rig` of
 
 - `basis`, `projection` and `motions` (what faces do, in the painting's pose) over `fields`, `sway` and `breath`;
 - `lipline`, `parting`, `mouthmaker` and `mouth` (the cut, and what lies behind it);
