@@ -33,8 +33,7 @@ _IVORY: Final = np.array([1.07, 1.0, 0.80], np.float32)
 _COLOURED: Final = 0.05
 #: Light of a tooth that nothing shades, for one of the skin where it is lit.
 _TOOTH_LIGHT: Final = 1.25
-#: How fast red, green and blue fade with the light in a mouth, for one of brightness: a grey tooth in a warm mouth
-#: would look blue.
+#: How fast red, green and blue fade with the light in the depth of a mouth, for one of brightness.
 _MOUTH_HUE: Final = np.array([0.84, 1.04, 1.2], np.float32)
 #: Skin around a mouth in full light is so light beside the face's highlight. In shadow it is less, and so are the
 #: teeth, but never less than this share: who painted them would not let them drown.
@@ -307,6 +306,7 @@ def _paint_jaw(u: Float32, v: Float32, edge: Float32, light: Float32, palette: P
     alpha, shade = _tooth_row(u, v, _LOWER_TEETH_MM, top=edge, bottom=edge + 30, pixel=pixel)
     # Below the teeth the gum goes on behind the lip, in arcs, darker the deeper it lies.
     gum = np.clip((v - edge - 7.5 - 1.2 * (shade - 1)) / 1.0, 0, 1)[:, :, None]
+    # Light that comes so deep has been on lips before: grey teeth in a warm mouth would look blue.
     teeth = _tooth_colour(palette) * _warm(0.85 * shade * (0.35 + 0.65 * light), palette)
     sunk = (0.35 + 0.65 * light) * np.clip(1 - (v - edge - 8) / 26, 0.35, 1)
     colour = teeth * (1 - gum) + (palette.lip * 0.5 + palette.dark * 0.08) * sunk[:, :, None] * gum
@@ -320,13 +320,13 @@ def _paint_upper_teeth(
     alpha, shade = _tooth_row(u, v, _UPPER_TEETH_MM, top=edge - 24, bottom=edge, pixel=pixel)
     # The gum begins in arcs above the teeth; few expressions lift the lip so far.
     gum = np.clip((edge - 9.5 + 1.2 * (1 - shade) - v) / 1.0, 0, 1)[:, :, None]
-    depth = _warm((0.8 + 0.2 * np.clip((v - edge + 9) / 9, 0, 1)) * (0.4 + 0.6 * light), palette)
+    depth = ((0.8 + 0.2 * np.clip((v - edge + 9) / 9, 0, 1)) * (0.4 + 0.6 * light))[:, :, None]
     colour = _tooth_colour(palette) * shade[:, :, None] * (1 - gum) + (palette.lip * 0.62 + palette.dark * 0.1) * gum
     return np.concatenate([colour * depth, 255 * alpha[:, :, None]], axis=2)
 
 
 def _warm(light: Float32, palette: Palette) -> Float32:
-    """Of (h, w) shares of light, (h, w, 3) of red, green and blue: what comes into a mouth has been on lips before."""
+    """Of (h, w) shares of light in the depth of a mouth, (h, w, 3) of red, green and blue."""
     hue = 1 + _colourfulness(palette) * (_MOUTH_HUE - 1)
     return np.asarray(light[:, :, None] ** hue, np.float32)
 
