@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.errors import OutputError
-from visavis.files import check_suffix, replacing
+from visavis.files import check_suffix, printable, replacing
 from visavis.types import Image
 
 __all__ = ["MOVING_SUFFIXES", "TRANSPARENT_MOVING_SUFFIXES", "VideoWriter"]
@@ -135,8 +135,7 @@ class _Encoder:
         try:
             self._container: Any = av.open(str(path), "w", options=container_options)
             if title:
-                # A title made of a file's name may hold bytes that are no text.
-                self._container.metadata["title"] = title.encode("utf-8", "replace").decode("utf-8")
+                self._container.metadata["title"] = printable(title)
             if shape[2] == 4:  # VP9 keeps alpha as a second picture beside each frame, which hidden frames would upset
                 options = options | {"auto-alt-ref": "0"}
             stream = self._container.add_stream(codec, rate=rate, options=options)

@@ -310,3 +310,26 @@ def test_ctrl_c_before_the_first_row_leaves_nothing(
     assert main(["read", str(film), "--out", str(tmp_path / "faces.csv")]) == 130
     assert not (tmp_path / "faces.csv").exists()
     assert "stopped: nothing was written" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".parquet"])
+def test_a_file_name_that_is_no_text_is_written_escaped(
+    suffix: str, photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photo.rename(os.fsdecode(os.fsencode(photo.parent) + b"/M\xe4dchen.png"))
+    Path(os.fsdecode(os.fsencode(photo.parent) + b"/br\xfcchig.jpg")).write_text("no picture")
+    write_image(photo, np.full((60, 60, 3), 128, np.uint8))
+    out, pictures = tmp_path / f"faces{suffix}", tmp_path / "pictures"
+    assert main(["read", str(photo.parent), "--out", str(out), "--annotate", str(pictures), "--explain"]) == 1
+    if suffix == ".parquet":
+        import pyarrow.parquet as pq
+
+        rows = pq.read_table(out).to_pylist()
+    else:
+        rows = _rows(out) if suffix == ".jsonl" else list(csv.DictReader(out.read_text("utf-8").splitlines()))
+    assert [row["source"] for row in rows] == [rf"{photo.parent}/M\xe4dchen.png"]
+    assert sorted(map(os.fsencode, os.listdir(pictures))) == [b"M\xe4dchen.jpg", b"astronaut.jpg"]  # noqa: PTH208
+    told = capsys.readouterr()
+    assert rf"{photo.parent}/M\xe4dchen.png: joy" in told.out
+    assert r"br\xfcchig.jpg is not a picture" in told.err
+    assert "1 face in 2 frames of 2 files" in told.err

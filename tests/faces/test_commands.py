@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -119,6 +120,23 @@ def test_ctrl_c_keeps_what_was_cut(
     assert crop(pictures, "--out", tmp_path / "crops") == 130
     assert "what was cut so far is kept" in capsys.readouterr().err
     assert [row["file"] for row in rows_of(tmp_path / "crops")] == ["one-face00.png"]
+
+
+def test_crops_of_a_file_name_that_is_no_text_are_named_and_listed_escaped(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    odd = os.fsdecode(os.fsencode(pictures) + b"/M\xe4dchen.png")
+    (pictures / "one.png").rename(odd)
+    # Escaped, this name would be four times as long, and longer than a file's name may be.
+    long = os.fsdecode(os.fsencode(pictures) + b"/" + b"\xe4" * 100 + b".png")
+    (pictures / "two.png").rename(long)
+    assert crop(pictures, "--out", tmp_path / "crops") == 0
+    rows = rows_of(tmp_path / "crops")
+    assert (rows[0]["file"], rows[0]["source"]) == (r"M\xe4dchen-face00.png", rf"{pictures}/M\xe4dchen.png")
+    assert len({row["file"] for row in rows}) == 3
+    assert all((tmp_path / "crops" / row["file"]).exists() for row in rows)
+    assert main(["faces", "detect", odd, "--detector", "centerface"]) == 0
+    assert rf"1 face in {pictures}/M\xe4dchen.png" in capsys.readouterr().out
 
 
 def test_an_empty_folder_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -185,18 +185,21 @@ class _Album:
         self._names: set[str] = set()
 
     def add(self, crop: Crop, frame: Frame, stem: str) -> None:
+        from visavis.files import fitting_name, printable
         from visavis.images import write_image
 
-        name, number = f"{stem}-face{crop.number:02d}.png", 2
+        # The list must be able to name the crop, so a crop's own name holds nothing that is no text.
+        stem, tail, number = printable(stem), f"-face{crop.number:02d}.png", 2
+        name = fitting_name(stem, tail)
         while name in self._names:
-            name, number = f"{stem}-{number}-face{crop.number:02d}.png", number + 1
+            name, number = fitting_name(stem, f"-{number}{tail}"), number + 1
         self._names.add(name)
         write_image(self._folder / name, crop.image)
         box = {key: round(float(value), 2) for key, value in zip(("x0", "y0", "x1", "y1"), crop.face.box, strict=True)}
         self.rows.append(
             {
                 "file": name,
-                "source": frame.source,
+                "source": printable(frame.source),
                 "frame": frame.index,
                 "time_s": round(frame.time_s, 3),
                 "face": crop.number,
@@ -263,6 +266,7 @@ def _frames(spec: str, step_s: float, broken: list[str]) -> Iterator[tuple[Frame
     from dataclasses import replace
 
     from visavis.cli.read import expand
+    from visavis.files import printable
     from visavis.sources import PictureSource, open_source
 
     if re.fullmatch(r"camera:\d+|\w+://.+", spec):
@@ -276,7 +280,7 @@ def _frames(spec: str, step_s: float, broken: list[str]) -> Iterator[tuple[Frame
     with progress(unit="files") as display:
         task = display.add_task("cropping", total=len(files))
         for path in files:
-            display.update(task, description=path.name)
+            display.update(task, description=printable(path.name))
             try:
                 with open_source(path.absolute()) as source:
                     still = isinstance(source, PictureSource)

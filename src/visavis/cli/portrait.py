@@ -158,6 +158,7 @@ def sheet(
 ) -> None:
     """Lay portraits (rows) and their expressions (columns) out on one picture, to look at."""
     from visavis.assets import AssetStore
+    from visavis.files import printable
     from visavis.images import check_picture_writable, write_image
     from visavis.portrait.gallery import Gallery, open_portrait
     from visavis.portrait.sheet import contact_sheet
@@ -178,13 +179,15 @@ def sheet(
         for name in display.track(chosen, description="rigging"):
             try:
                 portrait = open_portrait(name, assets=assets)
-                rows.append((Path(name).stem, _in_cells(portrait, columns.values(), whole=whole, height=height)))
+                rows.append(
+                    (printable(Path(name).stem), _in_cells(portrait, columns.values(), whole=whole, height=height))
+                )
             except VisavisError as error:
                 failed.append(str(error))
     if not rows:
         raise InputError("none of the portraits could be rigged: " + "; ".join(failed))
     write_image(out, contact_sheet(rows, list(columns), cell_height=height))
-    typer.echo(f"wrote {out}")
+    typer.echo(f"wrote {printable(out)}")
     _tell_failures(failed, 1)
 
 

@@ -123,6 +123,8 @@ class _Run:
     broken: list[str] = field(default_factory=list)
 
     def all(self, paths: Sequence[Path]) -> None:
+        from visavis.files import printable
+
         with progress() as display:
             task = display.add_task("looking", total=None)
             files = []
@@ -133,7 +135,7 @@ class _Run:
                     self.broken.append(str(error))
             display.update(task, total=sum(_length(file, self.every) for file in files))
             for file in files:
-                display.update(task, description=file.name)
+                display.update(task, description=printable(file.name))
                 try:
                     self._one(file, lambda: display.advance(task))
                 except InputError as error:
