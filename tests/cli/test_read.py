@@ -6,6 +6,8 @@ import csv
 import json
 import os
 import shutil
+import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -269,9 +271,16 @@ def test_emotions_by_and_emotions_off_contradict_each_other(
     assert "emotion.enabled = false" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("sigterm")
 @pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".parquet"])
-def test_ctrl_c_keeps_the_rows_so_far_and_says_so(
-    suffix: str, film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_and_sigterm_keep_the_rows_so_far_and_say_so(
+    number: signal.Signals,
+    suffix: str,
+    film: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     from visavis.reading import Reader
 
@@ -281,12 +290,13 @@ def test_ctrl_c_keeps_the_rows_so_far_and_says_so(
         nonlocal count
         count += 1
         if count > 3:
-            raise KeyboardInterrupt
+            signal.raise_signal(number)
         return read_frame(self, frame)
 
     monkeypatch.setattr(Reader, "read_frame", interrupted)
     out = tmp_path / f"faces{suffix}"
-    assert main(["read", str(film), "--out", str(out)]) == 130
+    monkeypatch.setattr(sys, "argv", ["visavis", "read", str(film), "--out", str(out)])
+    assert main() == 128 + number
     if suffix == ".parquet":
         import pyarrow.parquet as pq
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import os
+import signal
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -104,8 +106,14 @@ def test_a_video_that_breaks_off_gives_what_it_has(
     assert 1 <= len(rows_of(tmp_path / "crops")) < 6
 
 
-def test_ctrl_c_keeps_what_was_cut(
-    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.usefixtures("sigterm")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_and_sigterm_keep_what_was_cut(
+    number: signal.Signals,
+    pictures: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     find, seen = Cropper.crops, 0
 
@@ -113,11 +121,13 @@ def test_ctrl_c_keeps_what_was_cut(
         nonlocal seen
         seen += 1
         if seen == 2:
-            raise KeyboardInterrupt
+            signal.raise_signal(number)
         return find(self, image)
 
     monkeypatch.setattr(Cropper, "crops", interrupted)
-    assert crop(pictures, "--out", tmp_path / "crops") == 130
+    words = ["crop", str(pictures), "--detector", "centerface", "--out", str(tmp_path / "crops")]
+    monkeypatch.setattr(sys, "argv", ["visavis", *words])
+    assert main() == 128 + number
     assert "what was cut so far is kept" in capsys.readouterr().err
     assert [row["file"] for row in rows_of(tmp_path / "crops")] == ["one-face00.png"]
 

@@ -117,7 +117,7 @@ def crop(
     """Cut every face out of pictures, videos or a camera, as the founding report did.
 
     The names of the crops tell source, time and face. A file that cannot be read is passed over and named at the end,
-    with exit code 1.
+    with exit code 1. Ctrl-C and SIGTERM keep what was cut so far.
     """
     from visavis.faces import CropSpec
 

@@ -64,7 +64,8 @@ def read(
 ) -> None:
     """Read the faces of pictures, videos and folders: one row a face a frame.
 
-    A file that cannot be read is passed over and named at the end, with exit code 1. Ctrl-C keeps the rows so far.
+    A file that cannot be read is passed over and named at the end, with exit code 1. Ctrl-C and SIGTERM
+    keep the rows so far.
     """
     from visavis.reading.records import Columns, open_table
 
