@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image as Pillow
-from PIL import ImageCms
+from PIL import ImageCms, features
 
 from visavis.errors import InputError, OutputError
-from visavis.images import MAX_PIXELS, MAX_SIDE, read_alpha, read_image, resize, write_image
+from visavis.images import IMAGE_SUFFIXES, MAX_PIXELS, MAX_SIDE, read_alpha, read_image, resize, write_image
 from visavis.types import Image
 
 
@@ -33,6 +33,15 @@ def test_lossless_formats_give_back_the_pixels(tmp_path: Path, suffix: str) -> N
 def test_lossy_formats_stay_near(tmp_path: Path, suffix: str) -> None:
     write_image(tmp_path / f"a{suffix}", _gradient())
     assert np.abs(read_image(tmp_path / f"a{suffix}").astype(int) - _gradient()).mean() < 3
+
+
+@pytest.mark.parametrize(("suffix", "feature"), [(".avif", "avif"), (".jp2", "jpg_2000")])
+def test_avif_and_jpeg_2000_are_read_where_pillow_can(tmp_path: Path, suffix: str, feature: str) -> None:
+    assert suffix in IMAGE_SUFFIXES
+    if not features.check(feature):
+        pytest.skip(f"this build of Pillow has no {feature}")
+    Pillow.fromarray(_gradient()).save(tmp_path / f"a{suffix}")
+    assert np.abs(read_image(tmp_path / f"a{suffix}").astype(int) - _gradient()).mean() < 6
 
 
 def test_the_rotation_of_a_camera_is_applied(tmp_path: Path) -> None:

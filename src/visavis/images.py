@@ -37,8 +37,13 @@ _T = TypeVar("_T")
 MAX_PIXELS: Final = 110_000_000
 #: Pictures with a longer side are refused, in pixels: the largest texture that graphics hardware commonly takes.
 MAX_SIDE: Final = 16_384
-#: Names of files that a folder is searched for.
-IMAGE_SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".gif"})
+#: Names of files that a folder is searched for. A build of Pillow without AVIF or JPEG 2000 is told of in the error.
+IMAGE_SUFFIXES: Final = frozenset(
+    {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".gif"}
+    | {".avif", ".jp2", ".j2k", ".jpf", ".jpx"}
+)
+#: Their formats, as messages name them.
+_EXPECTED: Final = "JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF or JPEG 2000"
 
 _FORMATS: Final = {
     ".png": "PNG",
@@ -109,7 +114,7 @@ def _read(name: Path, convert: Callable[[Path, Pillow.Image], _T]) -> _T:
     except UnidentifiedImageError:
         empty = name.is_file() and name.stat().st_size == 0
         reason = "is empty" if empty else "is not a picture that can be read"
-        raise InputError(f"{name} {reason}; expected JPEG, PNG, WebP, TIFF, BMP or GIF") from None
+        raise InputError(f"{name} {reason}; expected {_EXPECTED}") from None
     except (OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, ArithmeticError, TypeError) as error:
         if isinstance(error, OSError) and error.errno is not None and kind_of(name) is None:
             raise InputError(_absent(name)) from None  # a name that is too long for a file

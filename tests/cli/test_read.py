@@ -19,7 +19,7 @@ from PIL import Image as Pillow
 from tests.films import noise, truncate, write_video
 from visavis.assets import AssetStore
 from visavis.cli import main
-from visavis.cli.read import expand
+from visavis.cli.inputs import expand
 from visavis.errors import InputError
 from visavis.images import read_image, write_image
 from visavis.reading.table import package_table
@@ -100,7 +100,9 @@ def test_a_folder_is_read_whole_past_what_is_broken(
     table = pq.read_table(out)
     assert table.num_rows == 3, "two frames of the film and the photo"
     assert table.column_names[:4] == ["source", "frame", "time_s", "face_id"]
-    errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error:")]
+    told = capsys.readouterr().err.splitlines()
+    assert "passed over: 1 file with no ending of a picture or video" in told
+    errors = [line for line in told if line.startswith("error:")]
     assert len(errors) == 3
     for name in ("absent.png does not exist", "broken.jpg is not a picture", "cut.mp4 breaks off"):
         assert any(name in line for line in errors), name
@@ -225,10 +227,13 @@ def test_pictures_of_one_name_do_not_overwrite_each_other(tmp_path: Path) -> Non
 
 
 def test_a_folder_expands_by_name_without_hidden_files(tmp_path: Path) -> None:
-    for name in ("b.jpg", "a.MP4", ".hidden.jpg", "deep/c.png", "notes.txt"):
+    for name in ("b.jpg", "a.MP4", ".hidden.jpg", "deep/c.png", "notes.txt", "deep/raw", "n.avif", ".trash/x.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    assert [path.relative_to(tmp_path).as_posix() for path in expand(tmp_path)] == ["a.MP4", "b.jpg", "deep/c.png"]
+    found = expand(tmp_path)
+    names = [path.relative_to(tmp_path).as_posix() for path in found.files]
+    assert names == ["a.MP4", "b.jpg", "deep/c.png", "n.avif"]
+    assert found.passed_over == 2, "notes.txt and deep/raw"
     with pytest.raises(InputError, match="does not exist"):
         expand(tmp_path / "absent")
 

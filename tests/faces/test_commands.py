@@ -90,8 +90,12 @@ def test_a_video_is_cut_at_its_interval(tmp_path: Path, astronaut: Image) -> Non
 
 def test_a_broken_file_is_passed_over(pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (pictures / "broken.jpg").write_bytes(b"\xff\xd8 not a picture")
+    for name in ("notes.txt", "without", ".hidden"):
+        (pictures / name).touch()
     assert crop(pictures, "--out", tmp_path / "crops") == 1
-    assert "broken.jpg" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "broken.jpg" in told
+    assert "passed over: 2 files with no ending of a picture or video" in told
     assert len(rows_of(tmp_path / "crops")) == 3
 
 
@@ -145,6 +149,7 @@ def test_crops_of_a_file_name_that_is_no_text_are_named_and_listed_escaped(
     assert (rows[0]["file"], rows[0]["source"]) == (r"M\xe4dchen-face00.png", rf"{pictures}/M\xe4dchen.png")
     assert len({row["file"] for row in rows}) == 3
     assert all((tmp_path / "crops" / row["file"]).exists() for row in rows)
+    assert "passed over" not in capsys.readouterr().err
     assert main(["faces", "detect", odd, "--detector", "centerface"]) == 0
     assert rf"1 face in {pictures}/M\xe4dchen.png" in capsys.readouterr().out
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from visavis.cli.console import errors_console, progress, results_console
+from visavis.cli.inputs import Found, expand, tell_passed_over
 from visavis.errors import ConfigError, InputError, OutputError, VisavisError
 
 if TYPE_CHECKING:
@@ -140,9 +141,10 @@ def crop(
             dullest=min_sharpness,
         )
         album = _Album(out)
+        inputs = None if re.fullmatch(r"camera:\d+|\w+://.+", spec) else expand(Path(spec))
         is_stopped = False
         try:
-            for frame, name in _frames(spec, step_s, broken):
+            for frame, name in _frames(spec, inputs, step_s, broken):
                 for found in cropper.crops(frame.image):
                     album.add(found, frame, name)
                 if count and len(album.rows) >= count:
@@ -155,6 +157,8 @@ def crop(
                 album.close()
             raise
         album.close()
+    if inputs is not None:
+        tell_passed_over(inputs.passed_over)
     _tell(cropper, album, broken)
     if is_stopped:
         raise typer.Exit(130)
@@ -261,25 +265,23 @@ def _cropper(
     return Cropper(find, spec, finder.landmarks_on, min_size=smallest, min_sharpness=dullest)
 
 
-def _frames(spec: str, step_s: float, broken: list[str]) -> Iterator[tuple[Frame, str]]:
-    """Frames with the beginning of their crops' names."""
+def _frames(spec: str, inputs: Found | None, step_s: float, broken: list[str]) -> Iterator[tuple[Frame, str]]:
+    """Frames of files, or where there are none of what `spec` names, with the beginning of their crops' names."""
     from dataclasses import replace
 
-    from visavis.cli.read import expand
     from visavis.files import printable
     from visavis.sources import PictureSource, open_source
 
-    if re.fullmatch(r"camera:\d+|\w+://.+", spec):
+    if inputs is None:
         with open_source(spec) as source:
             began = None
             for frame in _spaced(iter(source), step_s):
                 began = frame.time_s if began is None else began
                 yield frame, f"{re.sub(r'[^A-Za-z0-9]+', '-', spec).strip('-')}-{frame.time_s - began:09.3f}s"
         return
-    files = expand(Path(spec))
     with progress(unit="files") as display:
-        task = display.add_task("cropping", total=len(files))
-        for path in files:
+        task = display.add_task("cropping", total=len(inputs.files))
+        for path in inputs.files:
             display.update(task, description=printable(path.name))
             try:
                 with open_source(path.absolute()) as source:
