@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image as Pillow
@@ -103,9 +104,23 @@ def test_an_rgb_profile_leaves_the_pixels_alone(tmp_path: Path) -> None:
     assert np.array_equal(read_image(tmp_path / "a.png"), _gradient())
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_floating_point_colours_are_refused_as_such(tmp_path: Path, dtype: type) -> None:
+    cv2.imwrite(str(tmp_path / "a.tif"), np.ones((4, 4, 3), dtype))
+    with pytest.raises(InputError, match=r"a\.tif has floating-point samples.*convert it to 8 or 16 bits"):
+        read_image(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("content", [b"II*\0", b"II*\0\xff\xff\xff\x7f", b"II+\0\x08\0\0\0", b"MM\0*\0\0\0\x08\0\x09"])
+def test_a_broken_tiff_is_no_picture(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.tif").write_bytes(content)
+    with pytest.raises(InputError, match=r"a\.tif (is not a picture|cannot be decoded)"):
+        read_image(tmp_path / "a.tif")
+
+
 def test_floating_point_pixels_are_refused(tmp_path: Path) -> None:
     Pillow.fromarray(np.ones((4, 4), np.float32)).save(tmp_path / "a.tiff")
-    with pytest.raises(InputError, match="floating-point"):
+    with pytest.raises(InputError, match=r"floating-point .*convert it to 8 or 16 bits"):
         read_image(tmp_path / "a.tiff")
 
 
