@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -42,3 +44,11 @@ def assets() -> AssetStore:
 def astronaut(assets: AssetStore) -> Image:
     """A real face: the NASA astronaut, (512, 512, 3) RGB uint8."""
     return read_image(assets.path("astronaut"))
+
+
+@pytest.fixture
+def sigterm() -> Iterator[None]:
+    """Gives SIGTERM its handler back, which the command line takes when it runs as a program."""
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from visavis.errors import OutputError
-from visavis.files import check_suffix, check_writable, kind_of, replacing
+from visavis.files import check_suffix, check_writable, fitting_name, kind_of, printable, replacing
 
 
 def test_a_file_appears_when_the_block_ends(tmp_path: Path) -> None:
@@ -98,3 +98,14 @@ def test_what_is_at_a_path(tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to("loop")
     kinds = {name: kind_of(tmp_path / name) for name in ("file", "pipe", ".", "loop", "none", "file/x", "a" * 5000)}
     assert list(kinds.values()) == ["file", "special", "folder", None, None, None, None]
+
+
+def test_a_name_is_told_as_text_whatever_its_bytes() -> None:
+    names = {b"a.jpg": "a.jpg", "肖像.png".encode(): "肖像.png", b"M\xe4dchen \xc3\xa4": r"M\xe4dchen ä"}
+    assert {raw: printable(Path(os.fsdecode(raw))) for raw in names} == names
+    assert printable("\ud800").encode("utf-8") == rb"\ud800"
+
+
+def test_a_name_is_cut_between_letters_where_it_is_too_long() -> None:
+    assert fitting_name("a", "-1.png") == "a-1.png"
+    assert fitting_name("肖" * 90, "-1.png") == "肖" * 83 + "-1.png"

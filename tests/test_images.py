@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image as Pillow
-from PIL import ImageCms
+from PIL import ImageCms, features
 
 from visavis.errors import InputError, OutputError
-from visavis.images import MAX_PIXELS, MAX_SIDE, read_alpha, read_image, resize, write_image
+from visavis.images import IMAGE_SUFFIXES, MAX_PIXELS, MAX_SIDE, read_alpha, read_image, resize, write_image
 from visavis.types import Image
 
 
@@ -33,6 +34,15 @@ def test_lossless_formats_give_back_the_pixels(tmp_path: Path, suffix: str) -> N
 def test_lossy_formats_stay_near(tmp_path: Path, suffix: str) -> None:
     write_image(tmp_path / f"a{suffix}", _gradient())
     assert np.abs(read_image(tmp_path / f"a{suffix}").astype(int) - _gradient()).mean() < 3
+
+
+@pytest.mark.parametrize(("suffix", "feature"), [(".avif", "avif"), (".jp2", "jpg_2000")])
+def test_avif_and_jpeg_2000_are_read_where_pillow_can(tmp_path: Path, suffix: str, feature: str) -> None:
+    assert suffix in IMAGE_SUFFIXES
+    if not features.check(feature):
+        pytest.skip(f"this build of Pillow has no {feature}")
+    Pillow.fromarray(_gradient()).save(tmp_path / f"a{suffix}")
+    assert np.abs(read_image(tmp_path / f"a{suffix}").astype(int) - _gradient()).mean() < 6
 
 
 def test_the_rotation_of_a_camera_is_applied(tmp_path: Path) -> None:
@@ -94,9 +104,23 @@ def test_an_rgb_profile_leaves_the_pixels_alone(tmp_path: Path) -> None:
     assert np.array_equal(read_image(tmp_path / "a.png"), _gradient())
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_floating_point_colours_are_refused_as_such(tmp_path: Path, dtype: type) -> None:
+    cv2.imwrite(str(tmp_path / "a.tif"), np.ones((4, 4, 3), dtype))
+    with pytest.raises(InputError, match=r"a\.tif has floating-point samples.*convert it to 8 or 16 bits"):
+        read_image(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("content", [b"II*\0", b"II*\0\xff\xff\xff\x7f", b"II+\0\x08\0\0\0", b"MM\0*\0\0\0\x08\0\x09"])
+def test_a_broken_tiff_is_no_picture(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.tif").write_bytes(content)
+    with pytest.raises(InputError, match=r"a\.tif (is not a picture|cannot be decoded)"):
+        read_image(tmp_path / "a.tif")
+
+
 def test_floating_point_pixels_are_refused(tmp_path: Path) -> None:
     Pillow.fromarray(np.ones((4, 4), np.float32)).save(tmp_path / "a.tiff")
-    with pytest.raises(InputError, match="floating-point"):
+    with pytest.raises(InputError, match=r"floating-point .*convert it to 8 or 16 bits"):
         read_image(tmp_path / "a.tiff")
 
 

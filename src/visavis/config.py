@@ -180,7 +180,9 @@ def load_config(path: str | os.PathLike[str] | None) -> Config:
             table = tomllib.load(file)
     except FileNotFoundError:
         raise ConfigError(f"the configuration {path} does not exist; check the path") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise ConfigError(f"the configuration {path} cannot be read: {error.strerror}; check the path") from None
+    except UnicodeDecodeError as error:
         raise ConfigError(f"the configuration {path} cannot be read ({error})") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"the configuration {path} is not valid TOML: {error}") from None

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and are told of before work is done in vain."""
+"""Files that appear whole or not at all, and are told of before work is done in vain; and their names as text."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Final, Literal
 
 from visavis.errors import OutputError
 
-__all__ = ["advice_on", "check_suffix", "check_writable", "kind_of", "replacing"]
+__all__ = ["advice_on", "check_suffix", "check_writable", "fitting_name", "kind_of", "printable", "replacing"]
 
 #: Most bytes of a file's name: of ext4, XFS, APFS and NTFS alike none takes more.
 _LONGEST_NAME: Final = 255
@@ -110,6 +110,32 @@ def kind_of(path: str | os.PathLike[str]) -> Literal["file", "folder", "special"
     return "file" if stat.S_ISREG(mode) else "special"
 
 
+def printable(text: str | os.PathLike[str]) -> str:
+    """A file's name, or a text that tells of one, as text that every encoding of Unicode takes.
+
+    Names are bytes, and those that are no UTF-8, as on old disks, reach Python as lone surrogates, which no file, page
+    or terminal takes: here they are written as `\\xe4`.
+
+    >>> printable(os.fsdecode(b"M\\xe4dchen.jpg"))
+    'M\\\\xe4dchen.jpg'
+    """
+    name = os.fspath(text)
+    try:
+        return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:  # surrogates that come from no file's name, as of a damaged text
+        return name.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def fitting_name(stem: str, tail: str, *, room: int = _LONGEST_NAME) -> str:
+    """The name `stem` + `tail`, its stem cut where the whole would be longer than `room` bytes.
+
+    >>> fitting_name("a" * 300, "-face00.png")[-13:]
+    'aa-face00.png'
+    """
+    # Systems count bytes, and of a letter beyond ASCII there are up to four: cut between letters.
+    return os.fsencode(stem)[: max(room - len(os.fsencode(tail)), 0)].decode(errors="ignore") + tail
+
+
 @contextmanager
 def _beside(target: Path) -> Iterator[Path]:
     """Yield a fresh empty file in the folder of `target` and remove it in the end; failures are told as of `target`."""
@@ -135,7 +161,5 @@ def _beside(target: Path) -> Iterator[Path]:
 def _temporary_name(target: Path) -> Path:
     """A fresh name in the same folder, with the same suffix, and no longer than a name may be."""
     tail = f".{secrets.token_hex(4)}.part{target.suffix}"
-    # Systems count bytes, and of a letter beyond ASCII there are up to four: cut between letters.
-    room = min(80, max(_LONGEST_NAME - 1 - len(os.fsencode(tail)), 0))
-    stem = os.fsencode(target.stem)[:room].decode(errors="ignore")
-    return target.with_name(f".{stem}{tail}")
+    room = min(80 + len(os.fsencode(tail)), _LONGEST_NAME - 1)
+    return target.with_name(f".{fitting_name(target.stem, tail, room=room)}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import struct
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any, Final, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
-from PIL import ImageOps, UnidentifiedImageError
+from PIL import ImageOps, TiffImagePlugin, UnidentifiedImageError
 
 from visavis.errors import InputError
 from visavis.files import check_suffix, check_writable, kind_of, replacing
@@ -37,8 +38,13 @@ _T = TypeVar("_T")
 MAX_PIXELS: Final = 110_000_000
 #: Pictures with a longer side are refused, in pixels: the largest texture that graphics hardware commonly takes.
 MAX_SIDE: Final = 16_384
-#: Names of files that a folder is searched for.
-IMAGE_SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".gif"})
+#: Names of files that a folder is searched for. A build of Pillow without AVIF or JPEG 2000 is told of in the error.
+IMAGE_SUFFIXES: Final = frozenset(
+    {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".gif"}
+    | {".avif", ".jp2", ".j2k", ".jpf", ".jpx"}
+)
+#: Their formats, as messages name them.
+_EXPECTED: Final = "JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF or JPEG 2000"
 
 _FORMATS: Final = {
     ".png": "PNG",
@@ -49,6 +55,8 @@ _FORMATS: Final = {
     ".tif": "TIFF",
     ".tiff": "TIFF",
 }
+#: What the tag SampleFormat of a TIFF says of IEEE floating-point samples (TIFF 6.0, section 19).
+_FLOAT_SAMPLES: Final = 3
 #: Rows of a picture handed over at once.
 _STRIP: Final = 256
 #: Names of files that `write_image` writes.
@@ -88,9 +96,11 @@ def _read(name: Path, convert: Callable[[Path, Pillow.Image], _T]) -> _T:
         # A pipe would keep us waiting for whoever fills it, and decoders go back and forth in a file.
         if kind_of(name) == "special":
             raise InputError(f"{name} is a pipe or device, where a picture file was expected")
-        # Pillow's own limit is a warning at 89 million pixels; ours, below it, is checked on the header just after.
+        # Pillow's own limit is a warning at 89 million pixels; ours, below it, is checked on the header just after. Of
+        # a damaged header it warns too, beside the error.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Pillow.DecompressionBombWarning)
+            warnings.filterwarnings("ignore", "Corrupt EXIF data", UserWarning)
             opened = Pillow.open(name)
         with opened:
             _refuse_huge(name, *opened.size)
@@ -107,14 +117,35 @@ def _read(name: Path, convert: Callable[[Path, Pillow.Image], _T]) -> _T:
     except Pillow.DecompressionBombError:
         raise InputError(f"{name} has more than {MAX_PIXELS:,} pixels; make it smaller first") from None
     except UnidentifiedImageError:
+        if _holds_float_samples(name):
+            raise InputError(_floating(name)) from None
         empty = name.is_file() and name.stat().st_size == 0
         reason = "is empty" if empty else "is not a picture that can be read"
-        raise InputError(f"{name} {reason}; expected JPEG, PNG, WebP, TIFF, BMP or GIF") from None
+        raise InputError(f"{name} {reason}; expected {_EXPECTED}") from None
     except (OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, ArithmeticError, TypeError) as error:
         if isinstance(error, OSError) and error.errno is not None and kind_of(name) is None:
             raise InputError(_absent(name)) from None  # a name that is too long for a file
         # Pillow's decoders raise all of these on damaged files.
         raise InputError(f"{name} cannot be decoded ({error}); the file is damaged or incomplete") from error
+
+
+def _holds_float_samples(name: Path) -> bool:
+    """Whether it is a TIFF of floating-point samples, most of which Pillow does not know as pictures at all."""
+    try:
+        with name.open("rb") as file, warnings.catch_warnings(action="ignore"):  # Pillow warns of damage
+            header = file.read(8)
+            if header[2:3] == b"+":  # BigTIFF, whose offsets are twice as long
+                header += file.read(8)
+            directory = TiffImagePlugin.ImageFileDirectory_v2(header)
+            file.seek(directory.next)
+            directory.load(file)
+            return _FLOAT_SAMPLES in directory.get(TiffImagePlugin.SAMPLEFORMAT, ())
+    except (OSError, SyntaxError, ValueError, TypeError, struct.error):  # no TIFF, or a damaged one
+        return False
+
+
+def _floating(name: Path) -> str:
+    return f"{name} has floating-point samples, whose white is not known; convert it to 8 or 16 bits a channel"
 
 
 def _absent(name: Path) -> str:
@@ -226,7 +257,7 @@ def _to_rgb(name: Path, picture: Pillow.Image) -> Image:
         grey = np.rint(values / 257).astype(np.uint8)
         return np.repeat(grey[:, :, None], 3, axis=2)
     if picture.mode == "F":
-        raise InputError(f"{name} has floating-point pixels, whose white is not known; save it with 8 or 16 bits")
+        raise InputError(_floating(name))
     if picture.mode == "CMYK":
         picture = _cmyk_to_rgb(picture)
     elif picture.has_transparency_data:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.errors import OutputError
-from visavis.files import advice_on, check_suffix, replacing
+from visavis.files import advice_on, check_suffix, printable, replacing
 from visavis.gif import Animation
 from visavis.types import Image
 
@@ -131,8 +131,7 @@ class _Encoder:
         try:
             self._container: Any = av.open(str(path), "w", options=container_options)
             if title:
-                # A title made of a file's name may hold bytes that are no text.
-                self._container.metadata["title"] = title.encode("utf-8", "replace").decode("utf-8")
+                self._container.metadata["title"] = printable(title)
             if shape[2] == 4:  # VP9 keeps alpha as a second picture beside each frame, which hidden frames would upset
                 options = options | {"auto-alt-ref": "0"}
             stream = self._container.add_stream(codec, rate=rate, options=options)

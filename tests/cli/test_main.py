@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+import signal
 import subprocess
 import sys
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import typer
 
 import visavis
 from visavis import cli, errors
+from visavis.files import replacing
 
 
 def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
@@ -78,14 +82,58 @@ def test_an_error_is_one_line_and_its_code(
     assert captured.err == "error: what [happened] was long " + "x" * 200 + "\n"
 
 
+def stands_alone(command: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the command line have one command."""
+
+    def build_app(verbs: object) -> typer.Typer:
+        app = typer.Typer(pretty_exceptions_enable=False)
+        app.command()(command)
+        return app
+
+    monkeypatch.setattr(cli, "build_app", build_app)
+    monkeypatch.setattr(sys, "argv", ["visavis"])
+
+
 def test_ctrl_c_is_130(monkeypatch: pytest.MonkeyPatch) -> None:
     def stopped() -> None:
         raise KeyboardInterrupt
 
+    stands_alone(stopped, monkeypatch)
+    assert cli.main([]) == 130
+
+
+def test_ctrl_c_is_130_while_a_command_is_still_imported(monkeypatch: pytest.MonkeyPatch) -> None:
     def build_app(verbs: object) -> typer.Typer:
-        app = typer.Typer(pretty_exceptions_enable=False)
-        app.command()(stopped)
-        return app
+        raise KeyboardInterrupt
 
     monkeypatch.setattr(cli, "build_app", build_app)
     assert cli.main([]) == 130
+
+
+@pytest.mark.usefixtures("sigterm")
+def test_sigterm_is_143_and_takes_half_written_files_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped() -> None:
+        with replacing(tmp_path / "a.mp4") as temporary:
+            temporary.write_text("half")
+            signal.raise_signal(signal.SIGTERM)
+
+    stands_alone(stopped, monkeypatch)
+    assert cli.main() == 143
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("sigterm")
+@pytest.mark.parametrize(
+    ("end", "code"), [(typer.Exit(130), 143), (typer.Exit(0), 143), (errors.OutputError("full"), 5)]
+)
+def test_sigterm_is_a_ctrl_c_that_a_command_may_answer(
+    end: Exception, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped() -> None:
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        except KeyboardInterrupt:
+            raise end from None
+
+    stands_alone(stopped, monkeypatch)
+    assert cli.main() == code

@@ -6,6 +6,8 @@ import csv
 import json
 import os
 import shutil
+import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ from PIL import Image as Pillow
 from tests.films import noise, truncate, write_video
 from visavis.assets import AssetStore
 from visavis.cli import main
-from visavis.cli.read import expand
+from visavis.cli.inputs import expand
 from visavis.errors import InputError
 from visavis.images import read_image, write_image
 from visavis.reading.table import package_table
@@ -98,7 +100,9 @@ def test_a_folder_is_read_whole_past_what_is_broken(
     table = pq.read_table(out)
     assert table.num_rows == 3, "two frames of the film and the photo"
     assert table.column_names[:4] == ["source", "frame", "time_s", "face_id"]
-    errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error:")]
+    told = capsys.readouterr().err.splitlines()
+    assert "passed over: 1 file with no ending of a picture or video" in told
+    errors = [line for line in told if line.startswith("error:")]
     assert len(errors) == 3
     for name in ("absent.png does not exist", "broken.jpg is not a picture", "cut.mp4 breaks off"):
         assert any(name in line for line in errors), name
@@ -223,10 +227,13 @@ def test_pictures_of_one_name_do_not_overwrite_each_other(tmp_path: Path) -> Non
 
 
 def test_a_folder_expands_by_name_without_hidden_files(tmp_path: Path) -> None:
-    for name in ("b.jpg", "a.MP4", ".hidden.jpg", "deep/c.png", "notes.txt"):
+    for name in ("b.jpg", "a.MP4", ".hidden.jpg", "deep/c.png", "notes.txt", "deep/raw", "n.avif", ".trash/x.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    assert [path.relative_to(tmp_path).as_posix() for path in expand(tmp_path)] == ["a.MP4", "b.jpg", "deep/c.png"]
+    found = expand(tmp_path)
+    names = [path.relative_to(tmp_path).as_posix() for path in found.files]
+    assert names == ["a.MP4", "b.jpg", "deep/c.png", "n.avif"]
+    assert found.passed_over == 2, "notes.txt and deep/raw"
     with pytest.raises(InputError, match="does not exist"):
         expand(tmp_path / "absent")
 
@@ -269,9 +276,16 @@ def test_emotions_by_and_emotions_off_contradict_each_other(
     assert "emotion.enabled = false" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("sigterm")
 @pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".parquet"])
-def test_ctrl_c_keeps_the_rows_so_far_and_says_so(
-    suffix: str, film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_and_sigterm_keep_the_rows_so_far_and_say_so(
+    number: signal.Signals,
+    suffix: str,
+    film: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     from visavis.reading import Reader
 
@@ -281,12 +295,13 @@ def test_ctrl_c_keeps_the_rows_so_far_and_says_so(
         nonlocal count
         count += 1
         if count > 3:
-            raise KeyboardInterrupt
+            signal.raise_signal(number)
         return read_frame(self, frame)
 
     monkeypatch.setattr(Reader, "read_frame", interrupted)
     out = tmp_path / f"faces{suffix}"
-    assert main(["read", str(film), "--out", str(out)]) == 130
+    monkeypatch.setattr(sys, "argv", ["visavis", "read", str(film), "--out", str(out)])
+    assert main() == 128 + number
     if suffix == ".parquet":
         import pyarrow.parquet as pq
 
@@ -310,3 +325,26 @@ def test_ctrl_c_before_the_first_row_leaves_nothing(
     assert main(["read", str(film), "--out", str(tmp_path / "faces.csv")]) == 130
     assert not (tmp_path / "faces.csv").exists()
     assert "stopped: nothing was written" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".parquet"])
+def test_a_file_name_that_is_no_text_is_written_escaped(
+    suffix: str, photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photo.rename(os.fsdecode(os.fsencode(photo.parent) + b"/M\xe4dchen.png"))
+    Path(os.fsdecode(os.fsencode(photo.parent) + b"/br\xfcchig.jpg")).write_text("no picture")
+    write_image(photo, np.full((60, 60, 3), 128, np.uint8))
+    out, pictures = tmp_path / f"faces{suffix}", tmp_path / "pictures"
+    assert main(["read", str(photo.parent), "--out", str(out), "--annotate", str(pictures), "--explain"]) == 1
+    if suffix == ".parquet":
+        import pyarrow.parquet as pq
+
+        rows = pq.read_table(out).to_pylist()
+    else:
+        rows = _rows(out) if suffix == ".jsonl" else list(csv.DictReader(out.read_text("utf-8").splitlines()))
+    assert [row["source"] for row in rows] == [rf"{photo.parent}/M\xe4dchen.png"]
+    assert sorted(map(os.fsencode, os.listdir(pictures))) == [b"M\xe4dchen.jpg", b"astronaut.jpg"]  # noqa: PTH208
+    told = capsys.readouterr()
+    assert rf"{photo.parent}/M\xe4dchen.png: joy" in told.out
+    assert r"br\xfcchig.jpg is not a picture" in told.err
+    assert "1 face in 2 frames of 2 files" in told.err

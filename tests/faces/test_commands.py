@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import signal
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -87,8 +90,12 @@ def test_a_video_is_cut_at_its_interval(tmp_path: Path, astronaut: Image) -> Non
 
 def test_a_broken_file_is_passed_over(pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (pictures / "broken.jpg").write_bytes(b"\xff\xd8 not a picture")
+    for name in ("notes.txt", "without", ".hidden"):
+        (pictures / name).touch()
     assert crop(pictures, "--out", tmp_path / "crops") == 1
-    assert "broken.jpg" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "broken.jpg" in told
+    assert "passed over: 2 files with no ending of a picture or video" in told
     assert len(rows_of(tmp_path / "crops")) == 3
 
 
@@ -103,8 +110,14 @@ def test_a_video_that_breaks_off_gives_what_it_has(
     assert 1 <= len(rows_of(tmp_path / "crops")) < 6
 
 
-def test_ctrl_c_keeps_what_was_cut(
-    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.usefixtures("sigterm")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_and_sigterm_keep_what_was_cut(
+    number: signal.Signals,
+    pictures: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     find, seen = Cropper.crops, 0
 
@@ -112,13 +125,33 @@ def test_ctrl_c_keeps_what_was_cut(
         nonlocal seen
         seen += 1
         if seen == 2:
-            raise KeyboardInterrupt
+            signal.raise_signal(number)
         return find(self, image)
 
     monkeypatch.setattr(Cropper, "crops", interrupted)
-    assert crop(pictures, "--out", tmp_path / "crops") == 130
+    words = ["crop", str(pictures), "--detector", "centerface", "--out", str(tmp_path / "crops")]
+    monkeypatch.setattr(sys, "argv", ["visavis", *words])
+    assert main() == 128 + number
     assert "what was cut so far is kept" in capsys.readouterr().err
     assert [row["file"] for row in rows_of(tmp_path / "crops")] == ["one-face00.png"]
+
+
+def test_crops_of_a_file_name_that_is_no_text_are_named_and_listed_escaped(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    odd = os.fsdecode(os.fsencode(pictures) + b"/M\xe4dchen.png")
+    (pictures / "one.png").rename(odd)
+    # Escaped, this name would be four times as long, and longer than a file's name may be.
+    long = os.fsdecode(os.fsencode(pictures) + b"/" + b"\xe4" * 100 + b".png")
+    (pictures / "two.png").rename(long)
+    assert crop(pictures, "--out", tmp_path / "crops") == 0
+    rows = rows_of(tmp_path / "crops")
+    assert (rows[0]["file"], rows[0]["source"]) == (r"M\xe4dchen-face00.png", rf"{pictures}/M\xe4dchen.png")
+    assert len({row["file"] for row in rows}) == 3
+    assert all((tmp_path / "crops" / row["file"]).exists() for row in rows)
+    assert "passed over" not in capsys.readouterr().err
+    assert main(["faces", "detect", odd, "--detector", "centerface"]) == 0
+    assert rf"1 face in {pictures}/M\xe4dchen.png" in capsys.readouterr().out
 
 
 def test_an_empty_folder_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -391,6 +391,14 @@ def test_the_summary_goes_into_the_json(tmp_path: Path) -> None:
 def test_what_is_no_score_is_refused(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"\.csv, \.json, \.md"):
         write_scores(tmp_path / "scores.txt", SCORES)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".json"])
+def test_a_name_that_is_no_text_is_written_escaped(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"scores{suffix}"
+    write_scores(path, [PortraitScore("M\udce4dchen.jpg", refused="M\udce4dchen.jpg is empty")])
+    (score,) = read_scores(path)
+    assert (score.name, score.refused) == (r"M\xe4dchen.jpg", r"M\xe4dchen.jpg is empty")
     (tmp_path / "odd.csv").write_text("a,b\n1,2\n", encoding="utf-8")
     (tmp_path / "odd.json").write_text("[1]", encoding="utf-8")
     for name in ("odd.csv", "odd.json", "none.csv"):

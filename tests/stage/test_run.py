@@ -113,7 +113,7 @@ def test_a_picture_plays_with_settings_from_a_file_and_the_command_line(tmp_path
         (["--source", "nothing.mp4"], 2, "nothing.mp4"),
         (["--source", "script", "--portrait", "nobody-knows-her"], 2, "nobody-knows-her"),
         (["--source", "script", "--config", "missing.toml"], 2, "missing.toml"),
-        (["--source", "script", "--host", "203.0.113.9"], 5, "203.0.113.9"),
+        (["--source", "script", "--host", "203.0.113.9"], 2, "server.host = '203.0.113.9' is no address"),
         (["--source", "script", "--mode", "laugh"], 2, "laugh"),
     ],
 )

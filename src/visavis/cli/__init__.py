@@ -27,6 +27,10 @@ __all__ = ["VERBS", "build_app", "main"]
 #: The verbs, in the order in which `--help` lists them; `visavis.cli.NAME` registers each.
 VERBS: Final = ("demo", "run", "read", "crop", "faces", "portrait", "assets", "doctor", "bench", "lab")
 
+# What a shell says of a command that a signal ended: 128 and the signal's number.
+_INTERRUPTED: Final = 128 + signal.SIGINT
+_TERMINATED: Final = 128 + signal.SIGTERM
+
 
 def build_app(verbs: Sequence[str] = VERBS) -> typer.Typer:
     """The typer app with the given verbs registered."""
@@ -49,22 +53,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code; `arguments` default to those of the process.
 
     0 success, 1 some inputs failed, or a command was ended that had nothing to keep, 2 wrong usage or unusable input,
-    3 assets and models, 4 camera or stream, 5 output, 6 a missing optional package, 130 stopped by the keyboard, with
-    what was done until then kept.
+    3 assets and models, 4 camera or stream, 5 output, 6 a missing optional package, 130 stopped by the keyboard and 143
+    by SIGTERM, with what was done until then kept.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
+    termination = _Termination()
     if arguments is None:
-        # Ended from outside, a command still takes its half-written files away: 128 + 15, as a shell would say.
-        signal.signal(signal.SIGTERM, _leave)
+        signal.signal(signal.SIGTERM, termination)
         # A degree sign or a file's name must not end a command whose work is done; standard error escapes by itself.
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(errors="replace")
+    code = _run(words)
+    # What a command made of its end, such as a table that cannot be written, goes before the signal that ended it.
+    return _TERMINATED if termination.came and code in (0, _INTERRUPTED) else code
+
+
+def _run(words: list[str]) -> int:
     # Only the verb that is called is imported; help, a typing error or shell completion need all of them.
     verbs = (words[0],) if words and words[0] in VERBS and "_VISAVIS_COMPLETE" not in os.environ else VERBS
     try:
         build_app(verbs)(args=words, prog_name="visavis")
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+    except KeyboardInterrupt:  # before typer took over
+        return _INTERRUPTED
     except VisavisError as error:
         errors_console().print(f"[bold red]error:[/] {_one_line(error)}", highlight=False, soft_wrap=True)
         return error.exit_code
@@ -78,8 +90,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _leave(number: int, _: object) -> NoReturn:
-    raise SystemExit(128 + number)
+class _Termination:
+    """Ends a command as Ctrl-C does, so that it keeps what it keeps then; that it was SIGTERM tells the exit code."""
+
+    def __init__(self) -> None:
+        self.came = False
+
+    def __call__(self, number: int, frame: object) -> NoReturn:
+        self.came = True
+        raise KeyboardInterrupt
 
 
 def _one_line(error: VisavisError) -> str:

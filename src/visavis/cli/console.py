@@ -3,29 +3,40 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from rich.console import Console
     from rich.progress import Progress
+    from rich.text import Text
 
 __all__ = ["errors_console", "named", "progress", "results_console", "tell_failures", "warn_left_out"]
 
 
 def results_console() -> Console:
     """A console on standard output, for what was asked for."""
-    from rich.console import Console
-
-    return Console()
+    return _console()
 
 
 def errors_console() -> Console:
     """A console on standard error, for errors, warnings and progress."""
+    return _console(stderr=True)
+
+
+def _console(*, stderr: bool = False) -> Console:
     from rich.console import Console
 
-    return Console(stderr=True)
+    from visavis.files import printable
+
+    class EscapingConsole(Console):
+        """Messages name files, whose names need not be text: here all of them pass, in tables and titles too."""
+
+        def render_str(self, text: str, **options: Any) -> Text:
+            return super().render_str(printable(text), **options)
+
+    return EscapingConsole(stderr=stderr)
 
 
 def named(name: str, reason: str) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from visavis.cli.console import errors_console, progress, results_console
+from visavis.cli.inputs import Found, expand, tell_passed_over
 from visavis.errors import ConfigError, InputError, OutputError, VisavisError
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ def crop(
     """Cut every face out of pictures, videos or a camera, as the founding report did.
 
     The names of the crops tell source, time and face. A file that cannot be read is passed over and named at the end,
-    with exit code 1.
+    with exit code 1. Ctrl-C and SIGTERM keep what was cut so far.
     """
     from visavis.faces import CropSpec
 
@@ -140,9 +141,10 @@ def crop(
             dullest=min_sharpness,
         )
         album = _Album(out)
+        inputs = None if re.fullmatch(r"camera:\d+|\w+://.+", spec) else expand(Path(spec))
         is_stopped = False
         try:
-            for frame, name in _frames(spec, step_s, broken):
+            for frame, name in _frames(spec, inputs, step_s, broken):
                 for found in cropper.crops(frame.image):
                     album.add(found, frame, name)
                 if count and len(album.rows) >= count:
@@ -155,6 +157,8 @@ def crop(
                 album.close()
             raise
         album.close()
+    if inputs is not None:
+        tell_passed_over(inputs.passed_over)
     _tell(cropper, album, broken)
     if is_stopped:
         raise typer.Exit(130)
@@ -185,18 +189,21 @@ class _Album:
         self._names: set[str] = set()
 
     def add(self, crop: Crop, frame: Frame, stem: str) -> None:
+        from visavis.files import fitting_name, printable
         from visavis.images import write_image
 
-        name, number = f"{stem}-face{crop.number:02d}.png", 2
+        # The list must be able to name the crop, so a crop's own name holds nothing that is no text.
+        stem, tail, number = printable(stem), f"-face{crop.number:02d}.png", 2
+        name = fitting_name(stem, tail)
         while name in self._names:
-            name, number = f"{stem}-{number}-face{crop.number:02d}.png", number + 1
+            name, number = fitting_name(stem, f"-{number}{tail}"), number + 1
         self._names.add(name)
         write_image(self._folder / name, crop.image)
         box = {key: round(float(value), 2) for key, value in zip(("x0", "y0", "x1", "y1"), crop.face.box, strict=True)}
         self.rows.append(
             {
                 "file": name,
-                "source": frame.source,
+                "source": printable(frame.source),
                 "frame": frame.index,
                 "time_s": round(frame.time_s, 3),
                 "face": crop.number,
@@ -258,25 +265,24 @@ def _cropper(
     return Cropper(find, spec, finder.landmarks_on, min_size=smallest, min_sharpness=dullest)
 
 
-def _frames(spec: str, step_s: float, broken: list[str]) -> Iterator[tuple[Frame, str]]:
-    """Frames with the beginning of their crops' names."""
+def _frames(spec: str, inputs: Found | None, step_s: float, broken: list[str]) -> Iterator[tuple[Frame, str]]:
+    """Frames of files, or where there are none of what `spec` names, with the beginning of their crops' names."""
     from dataclasses import replace
 
-    from visavis.cli.read import expand
+    from visavis.files import printable
     from visavis.sources import PictureSource, open_source
 
-    if re.fullmatch(r"camera:\d+|\w+://.+", spec):
+    if inputs is None:
         with open_source(spec) as source:
             began = None
             for frame in _spaced(iter(source), step_s):
                 began = frame.time_s if began is None else began
                 yield frame, f"{re.sub(r'[^A-Za-z0-9]+', '-', spec).strip('-')}-{frame.time_s - began:09.3f}s"
         return
-    files = expand(Path(spec))
     with progress(unit="files") as display:
-        task = display.add_task("cropping", total=len(files))
-        for path in files:
-            display.update(task, description=path.name)
+        task = display.add_task("cropping", total=len(inputs.files))
+        for path in inputs.files:
+            display.update(task, description=printable(path.name))
             try:
                 with open_source(path.absolute()) as source:
                     still = isinstance(source, PictureSource)

@@ -132,6 +132,7 @@ def sheet(
 ) -> None:
     """Lay portraits (rows) and their expressions (columns) out on one picture, to look at."""
     from visavis.assets import AssetStore
+    from visavis.files import printable
     from visavis.images import check_picture_writable, write_image
     from visavis.portrait.gallery import Gallery, open_portrait
     from visavis.portrait.sheet import contact_sheet
@@ -154,12 +155,14 @@ def sheet(
         for name in display.track(chosen, description="rigging"):
             try:
                 portrait = open_portrait(name, assets=assets)
-                rows.append((Path(name).stem, _in_cells(portrait, columns.values(), whole=whole, height=height)))
+                rows.append(
+                    (printable(Path(name).stem), _in_cells(portrait, columns.values(), whole=whole, height=height))
+                )
             except VisavisError as error:
                 failed.append(named(name, str(error)))
     if rows:
         write_image(out, contact_sheet(rows, list(columns), cell_height=height))
-        typer.echo(f"wrote {out}")
+        typer.echo(f"wrote {printable(out)}")
     tell_failures(failed)
     if failed:
         raise typer.Exit(1 if rows else InputError.exit_code)

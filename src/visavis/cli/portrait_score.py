@@ -37,7 +37,7 @@ def score(
 ) -> None:
     """Measure how well portraits move: reach, rest, what strangers see, likeness; each beside its target."""
     from visavis.assets import AssetStore
-    from visavis.files import check_suffix, check_writable
+    from visavis.files import check_suffix, check_writable, printable
     from visavis.portrait.gallery import Gallery, open_portrait
     from visavis.portrait.renderers import renderer_factory
     from visavis.portrait.score import Instruments, PortraitScore, read_scores, score_portrait, write_scores
@@ -64,7 +64,9 @@ def score(
     is_stopped = False
     try:
         with progress(unit="portraits") as display:
-            for name in display.track([name for name in chosen if name not in finished], description="scoring"):
+            for name in display.track(
+                [name for name in chosen if printable(name) not in finished], description="scoring"
+            ):
                 try:
                     portrait = open_portrait(name, assets=assets, gallery=gallery)
                 except InputError as error:

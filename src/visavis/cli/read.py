@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ import typer
 
 from visavis.cli.console import errors_console, progress, results_console
 from visavis.cli.emotions import EmotionsBy, load_settings, print_table, with_emotions_by
+from visavis.cli.inputs import expand, tell_passed_over
 from visavis.errors import ConfigError, InputError, OutputError
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from visavis.reading.records import RecordWriter
     from visavis.types import Frame, Reading
 
-__all__ = ["expand", "register"]
+__all__ = ["register"]
 
 
 def register(app: typer.Typer) -> None:
@@ -64,7 +64,8 @@ def read(
 ) -> None:
     """Read the faces of pictures, videos and folders: one row a face a frame.
 
-    A file that cannot be read is passed over and named at the end, with exit code 1. Ctrl-C keeps the rows so far.
+    A file that cannot be read is passed over and named at the end, with exit code 1. Ctrl-C and SIGTERM
+    keep the rows so far.
     """
     from visavis.reading.records import Columns, open_table
 
@@ -120,20 +121,25 @@ class _Run:
     files: set[Path] = field(default_factory=set)
     frames: int = 0
     faces: int = 0
+    passed_over: int = 0
     broken: list[str] = field(default_factory=list)
 
     def all(self, paths: Sequence[Path]) -> None:
+        from visavis.files import printable
+
         with progress() as display:
             task = display.add_task("looking", total=None)
-            files = []
+            files: list[Path] = []
             for path in paths:
                 try:
-                    files += expand(path)
+                    found = expand(path)
+                    files += found.files
+                    self.passed_over += found.passed_over
                 except InputError as error:
                     self.broken.append(str(error))
             display.update(task, total=sum(_length(file, self.every) for file in files))
             for file in files:
-                display.update(task, description=file.name)
+                display.update(task, description=printable(file.name))
                 try:
                     self._one(file, lambda: display.advance(task))
                 except InputError as error:
@@ -186,34 +192,6 @@ class _PictureNames:
         while self._stems.setdefault(stem, path) != path:
             stem, number = f"{path.stem}-{number}", number + 1
         return self._folder / (f"{stem}.jpg" if frame is None else f"{stem}-{frame:06d}.jpg")
-
-
-def expand(path: Path) -> list[Path]:
-    """The files to read: `path` itself, or the pictures and videos in a folder and the folders below it, by name.
-
-    Raises:
-        InputError: there is no such file, nothing to read in the folder, or a folder that may not be read.
-    """
-    from visavis.files import kind_of
-    from visavis.sources import IMAGE_SUFFIXES, VIDEO_SUFFIXES
-
-    kind = kind_of(path)
-    if kind == "folder":
-        known = IMAGE_SUFFIXES | VIDEO_SUFFIXES
-        files = []
-        for folder, _, names in os.walk(path, onerror=_refuse_folder):
-            files += [Path(folder) / name for name in names if not name.startswith(".")]
-        files = [file for file in files if file.suffix.lower() in known]
-        if not files:
-            raise InputError(f"the folder {path} holds no picture or video; expected files such as .jpg, .png or .mp4")
-        return sorted(files)
-    if kind is None:
-        raise InputError(f"{path} does not exist; check the path")
-    return [path]
-
-
-def _refuse_folder(error: OSError) -> None:
-    raise InputError(f"the folder {error.filename} cannot be read: {error.strerror}; check its permissions") from error
 
 
 def _named(frames: Iterator[Frame], name: str) -> Iterator[Frame]:
@@ -278,6 +256,7 @@ def _tell(run: _Run, out: Path | None) -> None:
     if run.is_stopped:
         kept = "the rows so far are kept" if run.frames and out is not None else "nothing was written"
         console.print(f"[yellow]stopped:[/] {kept}", highlight=False, soft_wrap=True)
+    tell_passed_over(run.passed_over)
     for reason in run.broken:
         console.print(f"[bold red]error:[/] {escape(' '.join(reason.split()))}", highlight=False, soft_wrap=True)
     if run.is_stopped:

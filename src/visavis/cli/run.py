@@ -157,6 +157,7 @@ def serve_portrait(
     from visavis.stage.installation import set_up
     from visavis.stage.protocol import StageState
     from visavis.stage.server import bind, serve
+    from visavis.stage.settings import check_settings
 
     settings = with_emotions_by(load_settings(config), emotions_by)
     for section, values in (changes or {}).items():
@@ -175,6 +176,7 @@ def serve_portrait(
         elif reason:
             notes.print(f"[yellow]{state.state}:[/] {escape(reason)}", highlight=False, soft_wrap=True)
 
+    check_settings(settings)
     notes.print("rigging the portrait …", style="dim")
     installation = set_up(
         settings,

@@ -23,7 +23,7 @@ from visavis.assets import AssetStore
 from visavis.errors import InputError
 from visavis.faces import FaceFinder, Landmarker
 from visavis.files import replacing
-from visavis.images import resize
+from visavis.images import IMAGE_SUFFIXES, resize
 from visavis.lab.dataset import SPLITS, Dataset
 from visavis.lab.pictures import Pictures
 from visavis.lab.pixels import Progress
@@ -56,7 +56,6 @@ _WORDS: Final[Mapping[str, str]] = {
 _LEFT_OUT: Final = frozenset({"contempt", "contemptuous"})
 _SIDES: Final[Mapping[str, str]] = {"": "", "train": "train", "val": "val", "valid": "val", "validation": "val",
                                     "test": "test"}  # fmt: skip
-_PICTURES: Final = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"})
 
 #: Pictures with no side longer than this are close crops of one face, too small and too tight for any detector: they
 #: are enlarged to so many pixels, and framed.
@@ -115,7 +114,7 @@ def _table_rows(path: Path) -> Iterator[tuple[str, str, str, str]]:
 
 def _folder_rows(root: Path) -> Iterator[tuple[str, str, str, str]]:
     for path in sorted(root.rglob("*")):
-        if path.suffix.lower() not in _PICTURES or path.parent == root:
+        if path.suffix.lower() not in IMAGE_SUFFIXES or path.parent == root:
             continue
         label = _label(path.parent.name, root)
         if label is not None:

@@ -94,7 +94,9 @@ def load_answers(path: Path | None = None) -> AnswerTable:
     try:
         source = path if path else resources.files("visavis.portrait") / "answers.toml"
         data = tomllib.loads(source.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except OSError as error:
+        raise ConfigError(f"the answer table {name} cannot be read: {error.strerror}; check the path") from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"the answer table {name} cannot be read: {error}") from error
     _check_keys(name, "", data, ("threshold", "mirror", "rest", "pace", "answer", "contrary"))
     threshold = _numbers(name, "threshold", data["threshold"], [item.name for item in fields(Threshold)], high=1.0)

@@ -21,7 +21,7 @@ from typing import Final, Literal, NamedTuple
 
 from visavis.assets import AssetStore
 from visavis.errors import InputError, OutputError
-from visavis.files import advice_on, kind_of
+from visavis.files import advice_on, kind_of, printable
 from visavis.images import IMAGE_SUFFIXES, read_image, resize
 from visavis.portrait.card import CARD_FILE, Card, read_card, write_card
 from visavis.portrait.names import ends_with, nearest, spelt_out
@@ -218,7 +218,7 @@ class Gallery:
         target = self._root() / name
         temporary = target.with_name(f".{name}.{secrets.token_hex(4)}.part")
         suffix = picture.suffix.lower() if picture.suffix.lower() in IMAGE_SUFFIXES else ".png"
-        card = Card(f"painting{suffix}", _writable(title or picture.stem), _writable(artist), face)
+        card = Card(f"painting{suffix}", printable(title or picture.stem), printable(artist), face)
         try:
             temporary.mkdir(parents=True)
             shutil.copyfile(picture, temporary / card.file)
@@ -355,8 +355,3 @@ def _kind_of(path: Path) -> str | None:
         return kind_of(path)
     except OSError as error:
         raise InputError(f"{path} cannot be reached: {error.strerror}; check its folder's permissions") from None
-
-
-def _writable(text: str) -> str:
-    """The text with `?` for what no encoding takes: bytes of a file's name that are no letters."""
-    return text.encode("utf-8", "replace").decode("utf-8")

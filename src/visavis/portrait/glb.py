@@ -26,7 +26,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.files import replacing
+from visavis.files import printable, replacing
 from visavis.portrait.cutmesh import CutMesh, grid_mesh
 from visavis.portrait.easing import smooth_step
 from visavis.portrait.eyes import Eye
@@ -132,7 +132,7 @@ class _Export:
             "asset": {"version": "2.0", "generator": "Visavis"},
             "extensionsUsed": ["KHR_materials_unlit"],
             "scene": 0,
-            "scenes": [{"name": title or "Portrait", "nodes": [0, 1]}],
+            "scenes": [{"name": printable(title) or "Portrait", "nodes": [0, 1]}],
             "nodes": [{"name": "Painting", "mesh": 0}, {"name": "Portrait", "mesh": 1}],
             "meshes": [
                 {"name": "Painting", "primitives": [back]},

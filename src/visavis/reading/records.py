@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from visavis.files import check_suffix, replacing
+from visavis.files import check_suffix, printable, replacing
 from visavis.reading.emotion import in_words
 from visavis.types import BLENDSHAPES, EMOTIONS, Frame, Reading
 
@@ -66,7 +66,7 @@ class Record:
         """
         face, emotion = self.reading.face, self.reading.emotion
         row: dict[str, Any] = {
-            "source": self.source,
+            "source": printable(self.source),
             "frame": self.frame,
             "time_s": round(self.time_s, _DIGITS),
             "face_id": self.face_id,

@@ -209,7 +209,9 @@ def load_table(path: str | os.PathLike[str]) -> EmotionTable:
     """
     try:
         text = Path(path).read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise ConfigError(f"the emotion table {path} cannot be read: {error.strerror}; check the path") from None
+    except UnicodeDecodeError as error:
         raise ConfigError(f"the emotion table {path} cannot be read ({error})") from None
     return _parse(text, str(path))
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from visavis.config import CameraConfig
 from visavis.errors import InputError, SourceError
+from visavis.files import printable
 from visavis.stage.feeds import Feed, FileFeed, HeldPictures, LiveFeed, ScriptFeed
 from visavis.stage.protocol import SourceKind
 
@@ -141,4 +142,4 @@ def _file(path: str) -> SourceChoice:
             return FileFeed(lambda: HeldPictures(open_source(path)))
         return FileFeed(lambda: open_source(path))
 
-    return SourceChoice("file", Path(path).name, open_feed)
+    return SourceChoice("file", printable(Path(path).name), open_feed)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from visavis.config import Config
+from visavis.files import printable
 from visavis.portrait.answer import MIRRORED_SWAY, Answerer, load_answers
 from visavis.portrait.life import Life
 from visavis.portrait.presence import Presence
@@ -106,7 +107,7 @@ def prepare_portrait(name: str, *, assets: AssetStore) -> tuple[RigFiles, str]:
     from visavis.portrait.webrig import export_web_rig
 
     portrait = Gallery(assets).find(name)
-    title = portrait.title or Path(portrait.name).stem
+    title = portrait.title or printable(Path(portrait.name).stem)
     if portrait.artist:
         title = f"{title}, {portrait.artist}"
     return RigFiles(export_web_rig(open_portrait(name, assets=assets).rig, title=title)), title

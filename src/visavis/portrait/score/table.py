@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from visavis.errors import InputError
-from visavis.files import check_suffix, replacing
+from visavis.files import check_suffix, printable, replacing
 from visavis.portrait.score.measure import PortraitScore
 from visavis.portrait.score.reach import SHAPES
 from visavis.portrait.score.summary import LEVEL, Row, judges_of, summarise
@@ -114,11 +114,16 @@ def write_scores(path: Path, scores: Sequence[PortraitScore]) -> None:
             writer.writerow(["portrait", "refused", *names])
             for score in scores:
                 cells = [f"{score.figures[name]:.4f}" if name in score.figures else "" for name in names]
-                writer.writerow([score.name, score.refused, *cells])
+                writer.writerow([printable(score.name), printable(score.refused), *cells])
     elif suffix == ".json":
         document: dict[str, Any] = {
             "portraits": [
-                {"name": score.name, "refused": score.refused, "figures": dict(score.figures)} for score in scores
+                {
+                    "name": printable(score.name),
+                    "refused": printable(score.refused),
+                    "figures": dict(score.figures),
+                }
+                for score in scores
             ],
             "summary": [
                 {
