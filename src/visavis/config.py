@@ -17,7 +17,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal, get_args, get_origin, get_type_hints
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
@@ -32,12 +32,15 @@ __all__ = [
     "ReadingConfig",
     "ServerConfig",
     "SmoothingConfig",
+    "changed",
     "config_from_mapping",
     "dump_config",
     "load_config",
     "settings",
 ]
 
+#: Units by the endings of settings' names.
+_UNITS: Final = {"_s": "seconds", "_hz": "hertz"}
 _RULES = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
@@ -166,6 +169,9 @@ class Config:
     server: ServerConfig = field(default_factory=ServerConfig)
 
 
+_SECTIONS: Final[Mapping[str, Any]] = {section.name: section.default_factory for section in dataclasses.fields(Config)}
+
+
 def load_config(path: str | os.PathLike[str] | None) -> Config:
     """Read a TOML file; the defaults when `path` is None.
 
@@ -206,14 +212,30 @@ def config_from_mapping(table: Mapping[str, Any], *, source: str = "configuratio
         raise ConfigError(f"{source}: {problems}") from None
 
 
+def changed(config: Config, section: str, **values: Any) -> Config:
+    """The configuration with some settings of a section changed.
+
+    >>> changed(Config(), "server", port=9000).server.port
+    9000
+
+    Raises:
+        ConfigError: a value that is out of range, or of another kind.
+    """
+    try:
+        part = dataclasses.replace(getattr(config, section), **values)
+    except ValidationError as error:
+        raise ConfigError("; ".join(_explain((section, *detail["loc"]), detail) for detail in error.errors())) from None
+    return dataclasses.replace(config, **{section: part})
+
+
 def settings() -> dict[str, dict[str, str]]:
     """The description of every setting, by section and name."""
     return {
-        section.name: {
-            setting.name: next(part.description or "" for part in _annotations(section.default_factory, setting.name))
-            for setting in dataclasses.fields(section.default_factory)  # type: ignore[arg-type]
+        name: {
+            setting.name: next(part.description or "" for part in _annotations(section, setting.name))
+            for setting in dataclasses.fields(section)
         }
-        for section in dataclasses.fields(Config)
+        for name, section in _SECTIONS.items()
     }
 
 
@@ -234,8 +256,6 @@ def dump_config(config: Config) -> str:
 
 
 def _annotations(section: Any, name: str) -> list[Any]:
-    from typing import get_type_hints
-
     hint = get_type_hints(section, include_extras=True)[name]
     return [part for part in hint.__metadata__ if hasattr(part, "description")]
 
@@ -260,4 +280,37 @@ def _explain(where: tuple[int | str, ...], detail: Any) -> str:
         return f"unknown setting {place!r}; {hint}"
     if detail["type"] == "dataclass_type":
         return f"{place} must be a section, [{place}]"
+    if len(where) == 2 and str(where[1]) in settings().get(str(where[0]), {}):
+        return f"{place} = {detail['input']!r}: expected {_expected(str(where[0]), str(where[1]))}"
     return f"{place} = {detail['input']!r}: {detail['msg'][0].lower()}{detail['msg'][1:]}"
+
+
+def _expected(section: str, name: str) -> str:
+    """What a setting may be, in words: its kind, its whole range, and its unit.
+
+    >>> _expected("camera", "max_age_s"), _expected("server", "port")
+    ('a number above 0, up to 60 (seconds)', 'a whole number from 0 to 65535')
+    """
+    hint = get_type_hints(_SECTIONS[section], include_extras=True)[name]
+    kind = hint.__origin__
+    if get_origin(kind) is Literal:
+        *others, last = map(repr, get_args(kind))
+        return f"{', '.join(others)} or {last}"
+    if kind is bool:
+        return "true or false"
+    bounds = {
+        bound: getattr(rule, bound)
+        for part in _annotations(_SECTIONS[section], name)
+        for rule in part.metadata
+        for bound in ("ge", "gt", "le", "min_length")
+        if hasattr(rule, bound)
+    }
+    if kind is str:
+        return "a text that is not empty" if bounds.get("min_length") else "a text"
+    words = "a whole number" if kind is int else "a number"
+    if "gt" in bounds:
+        words += f" above {bounds['gt']}, up to {bounds['le']}"
+    else:
+        words += f" from {bounds['ge']} to {bounds['le']}"
+    unit = next((unit for suffix, unit in _UNITS.items() if name.endswith(suffix)), "")
+    return f"{words} ({unit})" if unit else words

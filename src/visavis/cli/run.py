@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,7 +10,6 @@ import typer
 
 from visavis.cli.console import errors_console, results_console
 from visavis.cli.emotions import EmotionsBy, load_settings, with_emotions_by
-from visavis.errors import ConfigError
 
 __all__ = ["register", "serve_portrait"]
 
@@ -154,6 +152,7 @@ def serve_portrait(
     from rich.markup import escape
 
     from visavis.assets import AssetStore
+    from visavis.config import changed
     from visavis.stage.installation import set_up
     from visavis.stage.protocol import StageState
     from visavis.stage.server import bind, serve
@@ -162,11 +161,7 @@ def serve_portrait(
     settings = with_emotions_by(load_settings(config), emotions_by)
     for section, values in (changes or {}).items():
         given = {name: value for name, value in values.items() if value is not None}
-        try:
-            changed = dataclasses.replace(getattr(settings, section), **given)
-        except ValueError as error:
-            raise ConfigError(f"{section}: {error}") from None
-        settings = dataclasses.replace(settings, **{section: changed})
+        settings = changed(settings, section, **given)
 
     notes = errors_console()
 
