@@ -47,8 +47,10 @@ def astronaut(assets: AssetStore) -> Image:
 
 
 @pytest.fixture
-def sigterm() -> Iterator[None]:
-    """Gives SIGTERM its handler back, which the command line takes when it runs as a program."""
-    before = signal.getsignal(signal.SIGTERM)
+def signals() -> Iterator[None]:
+    """SIGINT as a terminal gives it, though tests may run in the background; it and SIGTERM are given back after."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
-    signal.signal(signal.SIGTERM, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)

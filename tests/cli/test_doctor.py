@@ -75,7 +75,7 @@ def test_missing_and_clashing_packages(monkeypatch: pytest.MonkeyPatch) -> None:
     def version(name: str) -> str:
         if name in versions:
             return versions[name]
-        if name in ("rich", "ray"):
+        if name in ("rich", "optuna"):
             raise metadata.PackageNotFoundError(name)
         return real(name)
 
@@ -84,7 +84,7 @@ def test_missing_and_clashing_packages(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found["OpenCV"].state == "bad"
     assert "pip uninstall opencv-python opencv-contrib-python" in found["OpenCV"].remedy
     assert found["rich"].state == "bad"
-    assert found["extra archive"].state == "note"
+    assert found["extra search"].state == "note"
 
 
 def test_a_missing_system_library_names_its_package(monkeypatch: pytest.MonkeyPatch) -> None:

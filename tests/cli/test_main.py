@@ -110,7 +110,7 @@ def test_ctrl_c_is_130_while_a_command_is_still_imported(monkeypatch: pytest.Mon
     assert cli.main([]) == 130
 
 
-@pytest.mark.usefixtures("sigterm")
+@pytest.mark.usefixtures("signals")
 def test_sigterm_is_143_and_takes_half_written_files_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def stopped() -> None:
         with replacing(tmp_path / "a.mp4") as temporary:
@@ -122,7 +122,7 @@ def test_sigterm_is_143_and_takes_half_written_files_away(tmp_path: Path, monkey
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.usefixtures("sigterm")
+@pytest.mark.usefixtures("signals")
 @pytest.mark.parametrize(
     ("end", "code"), [(typer.Exit(130), 143), (typer.Exit(0), 143), (errors.OutputError("full"), 5)]
 )

@@ -276,7 +276,7 @@ def test_emotions_by_and_emotions_off_contradict_each_other(
     assert "emotion.enabled = false" in capsys.readouterr().err
 
 
-@pytest.mark.usefixtures("sigterm")
+@pytest.mark.usefixtures("signals")
 @pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".parquet"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_and_sigterm_keep_the_rows_so_far_and_say_so(

@@ -110,7 +110,7 @@ def test_a_video_that_breaks_off_gives_what_it_has(
     assert 1 <= len(rows_of(tmp_path / "crops")) < 6
 
 
-@pytest.mark.usefixtures("sigterm")
+@pytest.mark.usefixtures("signals")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_and_sigterm_keep_what_was_cut(
     number: signal.Signals,
