@@ -141,3 +141,11 @@ def test_the_project_speaks_of_itself_alone(folder: str) -> None:
         if path_of_a_machine.search(line)
     ]
     assert not found
+
+
+def test_the_models_that_ship_do_not_tell_where_they_were_made() -> None:
+    # Exporters note for each step the file and the line that asked for it.
+    models = list(PACKAGE.rglob("*.onnx"))
+    assert len(models) == 2
+    for path in models:
+        assert b"site-packages" not in path.read_bytes(), path.name

@@ -62,6 +62,13 @@ def test_the_card_says_all(exported: Path) -> None:
     assert set(card.calibration) == set(card.attributes)
 
 
+def test_the_model_does_not_tell_where_it_was_made(exported: Path) -> None:
+    models = list(exported.parent.glob("*.onnx"))
+    assert len(models) == 2
+    for model in models:
+        assert b'.py", line' not in model.read_bytes(), model.name
+
+
 def test_live_inference_gives_the_labs_probabilities(exported: Path, run_folder: Path, plain_folder: Path) -> None:
     """The skew test: crops byte-equal, probabilities equal to 1e-4."""
     from visavis.lab.train import predict

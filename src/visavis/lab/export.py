@@ -124,8 +124,21 @@ def to_onnx(network: Network, path: Path, *, output: str = "probabilities") -> N
                 dynamic_shapes=({0: torch.export.Dim("batch")},),
             )
             program.save(str(temporary))
+            _forget_traces(temporary)
     finally:
         noise.setLevel(level)
+
+
+def _forget_traces(path: Path) -> None:
+    """Take out of an ONNX file what the exporter notes for those who debug it: paths of the machine that wrote it."""
+    import onnx
+
+    model = onnx.load(str(path))
+    graph = model.graph
+    for part in (graph, *graph.node, *graph.value_info, *graph.initializer, *graph.input, *graph.output):
+        part.ClearField("metadata_props")
+        part.ClearField("doc_string")
+    onnx.save(model, str(path))
 
 
 def _session(path: Path) -> Any:
