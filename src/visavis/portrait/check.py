@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.portrait.eyes import CURVE_MARGIN, Eye
-from visavis.portrait.hull import convex_hull, inside_hull
+from visavis.portrait.hull import convex_hull
 from visavis.portrait.lids import lid_positions
 from visavis.portrait.lipline import PARTED
 from visavis.portrait.occlusion import find_covers
@@ -39,7 +39,7 @@ _SURE: Final = 0.7
 #: Faces narrower than this can be rigged, and show little.
 _SMALL_FACE: Final = 120
 #: A face with less detail than this is blurred (`paint.face_detail`), and one of whose light less than this is its own
-#: lies under a veil (`veil.Veil.depth`).
+#: lies under a veil (`veil.Veil.depth_on_face`).
 _BLURRED: Final = 0.02
 _FADED: Final = 0.5
 
@@ -94,8 +94,7 @@ def check_rig(rig: Rig, face: Face) -> RigReport:
     points = rig.landmarks[:MESH_POINTS].astype(np.float64)
     if face_detail(rig.painting, points, rig.face_width) < _BLURRED:
         concerns.append("the face is blurred: new edges will look too sharp on it; use a sharper picture")
-    skin = np.median(rig.painting[inside_hull(points, rig.painting.shape)], axis=0)
-    if read_veil(rig.painting, points).depth(skin) < _FADED:
+    if read_veil(rig.painting, points).depth_on_face(rig.painting, points) < _FADED:
         concerns.append("the picture is faded or hazy: what opens and folds will be as faint")
     outside = _outside(rig)
     if outside:

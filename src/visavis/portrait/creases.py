@@ -16,14 +16,13 @@ from numpy.typing import NDArray
 
 from visavis.portrait.folds import FOLDS
 from visavis.portrait.hull import inside_hull
-from visavis.portrait.veil import Veil
+from visavis.portrait.paint import LUMA
 from visavis.types import BLENDSHAPE_INDEX, Float32, Image
 
 __all__ = ["Creases", "make_creases"]
 
 Array = NDArray[np.float64]
 
-_LUMA: Final = np.array([0.299, 0.587, 0.114])
 #: Shade as deep as a fold's, for one of the light of lit skin. It is warmer than the light; what is darker turns to
 #: umber and black, in hair, pupils and holes.
 _SHADE: Final = (0.45, 0.8)
@@ -78,16 +77,14 @@ class Creases:
 
 
 def make_creases(
-    image: Image, points: Array, box: tuple[int, int, int, int], face_width: float, *, veil: Veil | None = None
+    image: Image, points: Array, box: tuple[int, int, int, int], face_width: float, *, depth: float = 1.0
 ) -> Creases:
-    """Draw the folds of a face for its (478, 2) landmarks over `box` (pixels), as strong as its `veil` lets them be."""
+    """Draw the folds of a face for its (478, 2) landmarks over `box` (pixels), at `depth` of their strength."""
     x0, y0, x1, y1 = box
     # The narrowest fold is two or three nodes wide on the lattice.
     scale = max(1, round(face_width / 230))
     shape = ((y1 - y0 - 1) // scale + 1, (x1 - x0 - 1) // scale + 1)
-    contrast, hue = _modelling(image if veil is None else veil.lifted(image), points)
-    if veil is not None:
-        contrast *= veil.depth(np.median(image[inside_hull(points, image.shape)], axis=0))
+    contrast, hue = _modelling(image, points)
     corners, patches = [], []
     drivers = np.zeros((len(FOLDS), len(BLENDSHAPE_INDEX)), np.float32)
     for index, fold in enumerate(FOLDS):
@@ -104,7 +101,7 @@ def make_creases(
         ridge = 0.14 * np.exp(-(((offset - fold.side * 2.4 * width) / (1.8 * width)) ** 2))
         shadow = -0.45 * np.exp(-(((offset + fold.side * 1.3 * width) / (2.4 * width)) ** 2))
         corners.append((int(first[1]), int(first[0])))
-        patches.append((fold.depth * contrast * fade * (valley + ridge + shadow)).astype(np.float32))
+        patches.append((fold.depth * depth * contrast * fade * (valley + ridge + shadow)).astype(np.float32))
         for name, weight in fold.drivers.items():
             drivers[index, BLENDSHAPE_INDEX[name]] = weight
     return Creases(box, scale, shape, tuple(corners), tuple(patches), drivers, hue)
@@ -125,13 +122,13 @@ def _modelling(image: Image, points: Array) -> tuple[float, Float32]:
     low, middle, high = np.quantile(light, [0.1, 0.5, 0.9])
     contrast = float(np.clip((high - low) / max(high, 1.0) / 0.55, 0.55, 1.25))
     lit = skin[light >= middle].mean(axis=0)
-    least, most = np.multiply(_SHADE, float(lit @ _LUMA))
+    least, most = np.multiply(_SHADE, float(lit @ LUMA))
     shade = skin[(light >= least) & (light <= most)]
     if not len(shade):
         return contrast, np.ones(3, np.float32)
     lost = np.maximum(1 - np.median(shade, axis=0) / np.maximum(lit, 1.0), 0.0)
-    hue = np.clip(lost / max(float(lost @ _LUMA), 1e-3), *_HUES)
-    return contrast, (hue / (hue @ _LUMA)).astype(np.float32)
+    hue = np.clip(lost / max(float(lost @ LUMA), 1e-3), *_HUES)
+    return contrast, (hue / (hue @ LUMA)).astype(np.float32)
 
 
 def _smooth_line(line: Array) -> Array:

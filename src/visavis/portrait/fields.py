@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from visavis.types import Float32
 
-__all__ = ["Grid", "apart", "carried", "side_of", "thin_plate_operator"]
+__all__ = ["Grid", "apart", "side_of", "spread_motions", "thin_plate_operator"]
 
 Array = NDArray[np.float64]
 
@@ -135,7 +135,7 @@ def side_of(line: Array, points: Array) -> Array:
     return np.asarray(0.5 + angle / (2 * np.pi))
 
 
-def carried(
+def spread_motions(
     points: Array, moved: Array, members: list[int], nodes: Array, face_width: float, *, still: Array | None = None
 ) -> Array:
     """Carry the motions of some points of the mesh to the nodes of a grid.

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from visavis.portrait.fields import Grid
 from visavis.portrait.hull import inside_hull
 from visavis.portrait.lipline import LipLine
-from visavis.portrait.paint import own_hue, paint_in_frame
+from visavis.portrait.paint import LUMA, own_hue, paint_in_frame
 from visavis.portrait.parting import Parting
 from visavis.portrait.topology import LIP_INNER_LOWER, LIP_INNER_UPPER, LIP_OUTER_LOWER
 from visavis.types import BLENDSHAPE_INDEX, Float32, Image
@@ -26,7 +26,6 @@ __all__ = [
 
 Array = NDArray[np.float64]
 
-_LUMA: Final = np.array([0.299, 0.587, 0.114], np.float32)
 #: The hue of teeth as old varnish shows them, of unit lightness.
 _IVORY: Final = np.array([1.07, 1.0, 0.80], np.float32)
 #: From this hue of the lit skin on, as its largest departure from grey, a painting is one in colours.
@@ -203,7 +202,7 @@ def read_palette(image: Image, points: Array) -> Palette:
     import cv2
 
     pixels = image[inside_hull(points, image.shape)].astype(np.float32)
-    light = pixels @ _LUMA
+    light = pixels @ LUMA
     lips = np.zeros(image.shape[:2], np.uint8)
     outline = np.concatenate([points[list(LIP_INNER_LOWER)], points[list(LIP_OUTER_LOWER[-2:0:-1])]])
     cv2.fillPoly(lips, [outline.astype(np.int32)], 255)
@@ -333,13 +332,13 @@ def _warm(light: Float32, palette: Palette) -> Float32:
 
 def _colourfulness(palette: Palette) -> float:
     """From 0, for a grey picture, to 1, for one in colours."""
-    own = palette.light / max(float(palette.light @ _LUMA), 1.0)
+    own = palette.light / max(float(palette.light @ LUMA), 1.0)
     return min(float(np.abs(own - 1).max()) / _COLOURED, 1.0)
 
 
 def _tooth_colour(palette: Palette) -> Float32:
     """Ivory in the painting's light: a little lighter than its lit skin, half of its hue or more; grey in grey."""
-    grey = float(palette.light @ _LUMA)
+    grey = float(palette.light @ LUMA)
     own, coloured = palette.light / max(grey, 1.0), _colourfulness(palette)
     share = own_hue(palette.light, 0.55)
     return np.asarray(grey * _TOOTH_LIGHT * (share * own + (1 - share) * (1 + coloured * (_IVORY - 1))), np.float32)

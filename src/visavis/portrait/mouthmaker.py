@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.portrait.easing import smooth_step
-from visavis.portrait.fields import Grid, carried
+from visavis.portrait.fields import Grid, spread_motions
 from visavis.portrait.lipline import LipLine
 from visavis.portrait.motions import HEAD, MOTIONS
 from visavis.portrait.mouth import (
@@ -142,7 +142,7 @@ def _lip_fields(
     layers = []
     for members, across in ((above, 1), (below, -1)):
         places = nodes - np.where(below_cut * across > 0, below_cut * line.down, 0)
-        field = carried(points, moved, sorted(members), places, face_width).reshape(base.shape)
+        field = spread_motions(points, moved, sorted(members), places, face_width).reshape(base.shape)
         layer = base + (field - base) * share
         # Head and breath carry both lips alike.
         layer[HEAD] = base[HEAD]

@@ -27,14 +27,16 @@ from visavis.portrait.warp import part_of
 from visavis.types import Float32, Image
 
 __all__ = [
-    "Pixels", "edge_softness", "face_detail", "face_sharpness", "measure_sharpness", "moved_paint", "over", "own_hue",
-    "paint_in_frame", "prepared", "squeezed_paint", "texture_energy",
+    "LUMA", "Pixels", "edge_softness", "face_detail", "face_sharpness", "measure_sharpness", "moved_paint", "over",
+    "own_hue", "paint_in_frame", "prepared", "squeezed_paint", "texture_energy",
 ]  # fmt: skip
 
 #: Blue for one of red in lit skin, from where on a varnish is taken to have yellowed it, and where it has wholly; a
 #: white then takes so much more of the skin's hue.
 _YELLOW: Final = (0.66, 0.4)
 _VARNISH: Final = 0.3
+#: Brightness of red, green and blue (ITU-R BT.601).
+LUMA: Final = np.array([0.299, 0.587, 0.114], np.float32)
 #: (h, w, 4) uint8: RGB, and a chequerboard of 0 and 255.
 Pixels = NDArray[np.uint8]
 

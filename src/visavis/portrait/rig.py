@@ -23,7 +23,7 @@ from visavis.portrait.creases import Creases, make_creases
 from visavis.portrait.easing import smooth_step
 from visavis.portrait.eyemaker import make_eye, veiled_eye
 from visavis.portrait.eyes import Eye, still_where_hidden
-from visavis.portrait.fields import Grid, carried, side_of
+from visavis.portrait.fields import Grid, side_of, spread_motions
 from visavis.portrait.hull import inside_hull
 from visavis.portrait.lipline import LipLine, find_lip_line
 from visavis.portrait.motions import HEAD, MOTIONS, SWAY
@@ -205,7 +205,7 @@ def make_rig(painting: Image, face: Face, *, basis: Basis | None = None) -> Rig:
         body=make_body(outline, face_width, grid, painting.shape),
         mouth=mouth,
         eyes=still_where_hidden(veiled_eye(right, veil), veiled_eye(left, veil)),
-        creases=make_creases(painting, points, grid.box, face_width, veil=veil),
+        creases=make_creases(clear, points, grid.box, face_width, depth=veil.depth_on_face(painting, points)),
         sharpness=face_sharpness(painting, points[:MESH_POINTS]),
     )
 
@@ -230,7 +230,7 @@ def _face_fields(points: Array, moved: Array, grid: Grid, line: LipLine, face_wi
     still = _still(points, face_width)
     skin = range(MESH_POINTS)
     upper, lower = (
-        carried(points, moved, [point for point in skin if point not in other], nodes, face_width, still=still)
+        spread_motions(points, moved, [point for point in skin if point not in other], nodes, face_width, still=still)
         for other in (frozenset(LIP_LOWER), frozenset(LIP_UPPER))
     )
     sides = smooth_step((side_of(line.points.astype(np.float64), nodes) - 0.15) / 0.7)

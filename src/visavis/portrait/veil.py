@@ -62,6 +62,10 @@ class Veil:
         """How much of a colour's light, (3,) RGB as it is seen, is not the veil's: 1 where there is none."""
         return float(np.clip(1 - self.level.mean() / max(float(np.mean(colour)), 1.0), 0, 1))
 
+    def depth_on_face(self, painting: Image, points: NDArray[np.float64]) -> float:
+        """The `depth` of the skin's usual colour in a painting, for (N, 2) landmarks in pixels."""
+        return self.depth(np.median(painting[inside_hull(points, painting.shape)], axis=0)) if self else 1.0
+
     def weakened(self, shades: NDArray[T], depth: float) -> NDArray[T]:
         """Shares of light that shades take: of the veil's they take nothing, and so `depth` of each is left."""
         return shades if not self else np.multiply(shades, depth).astype(shades.dtype)
