@@ -105,6 +105,7 @@ def check(
         "head": f"yaw {report.yaw:+.0f}°, pitch {report.pitch:+.0f}°, roll {report.roll:+.0f}°",
         "mouth": f"painted {report.mouth}",
         "eyes": f"right {report.eyes[0]}, left {report.eyes[1]}",
+        "doing": ", ".join(f"{name} {score:.2f}" for name, score in report.painted.items()) or "nothing: at rest",
         "covered": "; ".join(report.occlusions) or "nothing seen",
         "memory": f"{rig.nbytes / 1e6:.0f} MB",
     }

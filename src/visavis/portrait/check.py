@@ -12,6 +12,7 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.portrait.antagonists import painted_doing
 from visavis.portrait.eyes import CURVE_MARGIN, Eye
 from visavis.portrait.hull import convex_hull
 from visavis.portrait.lids import lid_positions
@@ -53,6 +54,7 @@ class RigReport:
         yaw, pitch, roll: of the painted head in degrees; yaw to the subject's left, pitch up.
         mouth: how it is painted.
         eyes: the subject's right and left: how they are painted.
+        painted: what the sitter was painted doing that motions take back, scores by blendshape; see `antagonists`.
         occlusions: what seems to lie over the face, in words.
         reach: pixels that the paint moves at most, by blendshape at weight 1.
         concerns: what a person should look at before the portrait is shown; empty where all is well.
@@ -65,6 +67,7 @@ class RigReport:
     roll: float
     mouth: Literal["closed", "parted"]
     eyes: tuple[Literal["open", "lowered", "closed"], Literal["open", "lowered", "closed"]]
+    painted: dict[str, float]
     occlusions: tuple[str, ...]
     reach: dict[str, float]
     concerns: tuple[str, ...]
@@ -111,6 +114,7 @@ def check_rig(rig: Rig, face: Face) -> RigReport:
         roll=rig.roll,
         mouth="parted" if rig.mouth.gap > PARTED * rig.mouth.line.width or rig.mouth.stir.any() else "closed",
         eyes=(_state(rig.eyes[0]), _state(rig.eyes[1])),
+        painted=painted_doing(face.blendshapes),
         occlusions=occlusions,
         reach=reach,
         concerns=tuple(concerns),

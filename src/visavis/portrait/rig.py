@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.errors import RigError
+from visavis.portrait.antagonists import antagonised
 from visavis.portrait.basis import Basis, load_basis
 from visavis.portrait.breath import Body, away_from_border, breath_field, make_body
 from visavis.portrait.creases import Creases, make_creases
@@ -122,7 +123,8 @@ def make_rig(painting: Image, face: Face, *, basis: Basis | None = None) -> Rig:
 
     Args:
         painting: (H, W, 3) uint8 RGB; it is copied.
-        face: with landmarks in pixels of the painting.
+        face: with landmarks in pixels of the painting; its blendshapes, where it has them, are what the sitter was
+            painted doing (see `antagonists`).
         basis: None for the one that ships with Visavis.
 
     Raises:
@@ -154,7 +156,8 @@ def make_rig(painting: Image, face: Face, *, basis: Basis | None = None) -> Rig:
         raise RigError("the edge of the picture cuts off an eye or the mouth; expected a picture of the whole face")
 
     moved = np.zeros((len(MOTIONS), len(points), 2))
-    moved[: len(BLENDSHAPES)] = painted_motions(basis, rotation, scale, upright)
+    motions = painted_motions(basis, rotation, scale, upright)
+    moved[: len(BLENDSHAPES)] = antagonised(motions, face.blendshapes, basis)
     grid = _grid_around(points, face_width, painting.shape)
     lips = find_lip_line(painting, points)
     fields = _face_fields(points, moved, grid, lips[0], face_width)

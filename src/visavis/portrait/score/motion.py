@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,8 @@ from visavis.types import EMOTIONS, Expression, Float32, Image
 
 __all__ = ["ReadLandmarks", "carried", "freed_of_pose", "measure_motion", "measure_seen_motion"]
 
+#: A point that faces the viewer by less than this cosine is not seen.
+_TURNED_AWAY: Final = 0.2
 #: Reads the (478, 3) landmarks of the one face in a picture (H, W, 3) uint8 RGB, or None where it sees no face.
 ReadLandmarks = Callable[[Image], Float32 | None]
 
@@ -53,6 +56,8 @@ def measure_seen_motion(
 ) -> dict[str, float]:
     """The same as the landmarker sees it: as the living faces were measured, freed of pose, from the face at rest.
 
+    Points that are painted turned away are left out: the landmarker sees nothing of them and guesses.
+
     Returns:
         For each emotion `seen-motion/EMOTION`, the largest ratio over the points, and `seen-motion-95/EMOTION`, their
         95th percentile; nothing where the reader does not see the painting, or not the render.
@@ -65,12 +70,13 @@ def measure_seen_motion(
         return figures
     window, seen = found
     rest = freed_of_pose(seen, basis)
+    shown_to_viewer = _facing(seen, basis) > _TURNED_AWAY
     for label in EMOTIONS[1:]:
         shown = read(window.cut(renderer.render(presets[label])))
         if shown is None:
             continue
         moved = freed_of_pose(shown, basis)
-        ratio = np.linalg.norm((moved - rest)[:MESH_POINTS, :2], axis=1) / reach
+        ratio = (np.linalg.norm((moved - rest)[:MESH_POINTS, :2], axis=1) / reach)[shown_to_viewer]
         figures[f"seen-motion/{label}"] = float(ratio.max())
         figures[f"seen-motion-95/{label}"] = float(np.percentile(ratio, 95))
     return figures
@@ -78,10 +84,25 @@ def measure_seen_motion(
 
 def freed_of_pose(landmarks: Float32, basis: Basis) -> NDArray[np.float64]:
     """Landmarks in the frame of the canonical face, (478, 3) centimetres."""
-    upright = landmarks.astype(np.float64) * (1, -1, -1)
+    rotation, scale, shift = _pose(landmarks, basis)
+    return np.asarray(_upright(landmarks) @ rotation.T * scale + shift)
+
+
+def _facing(landmarks: Float32, basis: Basis) -> NDArray[np.float64]:
+    """The cosine by which each of the 468 points of the mesh is turned to the viewer."""
+    rotation, _, _ = _pose(landmarks, basis)
+    return np.asarray(basis.normals[:MESH_POINTS].astype(np.float64) @ rotation[:, 2])
+
+
+def _pose(landmarks: Float32, basis: Basis) -> tuple[NDArray[np.float64], float, NDArray[np.float64]]:
+    """The rotation, scale and shift that take landmarks to the canonical face."""
     rigid = list(RIGID)
-    rotation, scale, shift = similarity(upright[rigid], basis.neutral[rigid].astype(np.float64))
-    return np.asarray(upright @ rotation.T * scale + shift)
+    return similarity(_upright(landmarks)[rigid], basis.neutral[rigid].astype(np.float64))
+
+
+def _upright(landmarks: Float32) -> NDArray[np.float64]:
+    """Landmarks with y up and z to the viewer."""
+    return np.asarray(landmarks.astype(np.float64) * (1, -1, -1))
 
 
 def carried(rig: Rig, expression: Expression) -> NDArray[np.float64]:
