@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from visavis.portrait.antagonists import ANTAGONISTS, antagonised
+from visavis.portrait.antagonists import ANTAGONISTS, antagonised, painted_doing
 from visavis.portrait.basis import load_basis
+from visavis.portrait.check import check_rig
 from visavis.portrait.gallery import OpenPortrait
 from visavis.portrait.motions import motion_weights
 from visavis.portrait.movement import Movement
@@ -98,3 +99,19 @@ def test_a_painted_pout_gives_way_to_a_smile_and_rest_stays_the_painting(small_h
     np.testing.assert_array_equal(MeshRenderer(pouting).render(Expression()), small_head.image)
     blink = motion_weights(Expression(painted(eyeBlink=1.0)))
     np.testing.assert_array_equal(Movement(pouting).face(blink), Movement(calm).face(blink))
+
+
+def test_a_check_tells_what_the_sitter_was_painted_doing(small_head: OpenPortrait) -> None:
+    read = painted(mouthSmile=0.7, browInnerUp=0.9, browDown=0.1, jawOpen=0.8)
+    report = check_rig(small_head.rig, replace(small_head.face, blendshapes=read))
+    assert list(report.painted) == ["browInnerUp", "mouthSmile"]
+    assert report.painted["mouthSmile"] == pytest.approx(0.7)
+    assert painted_doing(None) == {}
+
+
+def test_a_smile_that_is_painted_is_not_doubled(small_head: OpenPortrait) -> None:
+    smile = Expression(painted(mouthSmile=1.0))
+    calm, smiling = (
+        carried(rig_of(small_head, painted(mouthSmile=score)), smile)[list(CORNERS)] for score in (0.0, 0.9)
+    )
+    assert np.linalg.norm(smiling) == pytest.approx(0.37 * np.linalg.norm(calm), rel=0.1)

@@ -34,7 +34,7 @@ from visavis.portrait.score.fer import FerJudge, fer_network, read_weights
 from visavis.portrait.score.human import HumanJudge, human_network
 from visavis.portrait.score.judges import measure_judgement, turned_level
 from visavis.portrait.score.likeness import measure_likeness
-from visavis.portrait.score.motion import carried, measure_motion, measure_seen_motion
+from visavis.portrait.score.motion import ReadLandmarks, carried, measure_motion, measure_seen_motion
 from visavis.portrait.score.network import open_session
 from visavis.portrait.score.reach import SHAPES, FaceWindow, find_window, measure_reach
 from visavis.portrait.score.rest import far_from_face, inside_face, measure_rest
@@ -208,6 +208,12 @@ def test_twice_the_motion_is_twice_as_far_from_human(madonna: OpenPortrait) -> N
     assert measure_motion(twice, emotion_presets())["motion-95/disgust"] > 1.3 * once
 
 
+def one_after_the_other(*readings: np.ndarray) -> ReadLandmarks:
+    """A landmarker that sees these, whatever the picture."""
+    left = iter(readings)
+    return lambda _: next(left)
+
+
 def test_motion_is_seen_as_people_were_measured_freed_of_pose(madonna: OpenPortrait) -> None:
     basis = load_basis()
     rest = basis.neutral * (10, -10, -10) + np.float32(100)
@@ -217,15 +223,31 @@ def test_motion_is_seen_as_people_were_measured_freed_of_pose(madonna: OpenPortr
         moved[152, 1] += 10 * strayed * basis.width
         angle = np.radians(turn)
         turned = moved @ np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]])
-        pictures = iter([rest, *6 * [turned.astype(np.float32)]])
         window = madonna.rig.landmarks
         renderer = Made(madonna.image, lambda image, _: image)
-        return measure_seen_motion(renderer, madonna.image, window, emotion_presets(), lambda _: next(pictures))
+        read = one_after_the_other(rest, *6 * [turned.astype(np.float32)])
+        return measure_seen_motion(renderer, madonna.image, window, emotion_presets(), read)
 
     chin = float(basis.reach[152])
     assert seen_motion(0.5 * chin, 0)["seen-motion/joy"] == pytest.approx(0.5, abs=0.02)
     assert seen_motion(0.5 * chin, 10)["seen-motion/joy"] == pytest.approx(0.5, abs=0.02)
     assert seen_motion(0.5 * chin, 0)["seen-motion-95/joy"] < 0.05
+
+
+def test_points_that_are_painted_turned_away_are_not_counted(madonna: OpenPortrait) -> None:
+    basis = load_basis()
+    angle = np.radians(40)
+    turn = np.array([[np.cos(angle), 0, -np.sin(angle)], [0, 1, 0], [np.sin(angle), 0, np.cos(angle)]])
+    rest = (basis.neutral * (10, -10, -10) @ turn + 100).astype(np.float32)
+    figures = []
+    for cheek in (132, 361):  # of the subject's right and left: one is seen, the other guessed
+        moved = rest.copy()
+        moved[cheek, 1] += 10 * basis.width * float(basis.reach[cheek])
+        renderer = Made(madonna.image, lambda image, _: image)
+        read = one_after_the_other(rest, *6 * [moved])
+        seen = measure_seen_motion(renderer, madonna.image, madonna.rig.landmarks, emotion_presets(), read)
+        figures.append(seen["seen-motion/joy"])
+    assert sorted(figures) == [pytest.approx(0, abs=0.02), pytest.approx(1, abs=0.05)]
 
 
 def test_motion_is_seen_in_whatever_window_the_face_is_seen(madonna: OpenPortrait) -> None:

@@ -24,7 +24,7 @@ from visavis.types import EMOTIONS, Expression, Float32, Image
 __all__ = ["ReadLandmarks", "carried", "freed_of_pose", "measure_motion", "measure_seen_motion"]
 
 #: A point that faces the viewer by less than this cosine is not seen.
-_TURNED_AWAY: Final = 0.2
+_TURNED_AWAY: Final = 0.1
 #: Reads the (478, 3) landmarks of the one face in a picture (H, W, 3) uint8 RGB, or None where it sees no face.
 ReadLandmarks = Callable[[Image], Float32 | None]
 
