@@ -19,7 +19,7 @@ from typing import Annotated, Final, NoReturn
 import typer
 
 from visavis import __version__
-from visavis.cli.console import errors_console
+from visavis.cli.console import INTERRUPTED, errors_console
 from visavis.errors import InputError, VisavisError
 
 __all__ = ["VERBS", "build_app", "main"]
@@ -27,8 +27,7 @@ __all__ = ["VERBS", "build_app", "main"]
 #: The verbs, in the order in which `--help` lists them; `visavis.cli.NAME` registers each.
 VERBS: Final = ("demo", "run", "read", "crop", "faces", "portrait", "assets", "doctor", "bench", "lab")
 
-# What a shell says of a command that a signal ended: 128 and the signal's number.
-_INTERRUPTED: Final = 128 + signal.SIGINT
+# The same of a command that SIGTERM stopped; see `console.INTERRUPTED`.
 _TERMINATED: Final = 128 + signal.SIGTERM
 
 
@@ -65,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stdout.reconfigure(errors="replace")
     code = _run(words)
     # What a command made of its end, such as a table that cannot be written, goes before the signal that ended it.
-    return _TERMINATED if termination.came and code in (0, _INTERRUPTED) else code
+    return _TERMINATED if termination.came and code in (0, INTERRUPTED) else code
 
 
 def _run(words: list[str]) -> int:
@@ -76,7 +75,7 @@ def _run(words: list[str]) -> int:
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
     except KeyboardInterrupt:  # before typer took over
-        return _INTERRUPTED
+        return INTERRUPTED
     except VisavisError as error:
         errors_console().print(f"[bold red]error:[/] {_one_line(error)}", highlight=False, soft_wrap=True)
         return error.exit_code

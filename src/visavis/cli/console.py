@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+import signal
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -12,7 +13,10 @@ if TYPE_CHECKING:
     from rich.progress import Progress
     from rich.text import Text
 
-__all__ = ["errors_console", "named", "progress", "results_console", "tell_failures", "warn_left_out"]
+__all__ = ["INTERRUPTED", "errors_console", "named", "progress", "results_console", "tell_failures", "warn_left_out"]
+
+#: The exit code of a command that the keyboard stopped, as shells have it.
+INTERRUPTED: Final = 128 + signal.SIGINT
 
 
 def results_console() -> Console:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from visavis.cli.console import errors_console, progress, results_console
+from visavis.cli.console import INTERRUPTED, errors_console, progress, results_console
 from visavis.cli.inputs import Found, expand, tell_passed_over
 from visavis.errors import ConfigError, InputError, OutputError, VisavisError
 
@@ -161,7 +161,7 @@ def crop(
         tell_passed_over(inputs.passed_over)
     _tell(cropper, album, broken)
     if is_stopped:
-        raise typer.Exit(130)
+        raise typer.Exit(INTERRUPTED)
 
 
 def parse_interval(text: str) -> float:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from visavis.cli.console import errors_console, named, progress, results_console, warn_left_out
+from visavis.cli.console import INTERRUPTED, errors_console, named, progress, results_console, warn_left_out
 from visavis.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
@@ -79,14 +79,14 @@ def score(
         is_stopped = True
         errors_console().print(f"stopped after {len(scores)} of {len(chosen)} portraits", style="yellow")
     if is_stopped and not scores:
-        raise typer.Exit(130)
+        raise typer.Exit(INTERRUPTED)
     if not any(item.figures for item in scores):
         raise InputError(
             "none of the portraits could be scored: " + "; ".join(named(item.name, item.refused) for item in scores)
         )
     _print(scores)
     if is_stopped:
-        raise typer.Exit(130)
+        raise typer.Exit(INTERRUPTED)
 
 
 def _print(scores: Sequence[PortraitScore]) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from visavis.cli.console import errors_console, progress, results_console
+from visavis.cli.console import INTERRUPTED, errors_console, progress, results_console
 from visavis.cli.emotions import EmotionsBy, load_settings, print_table, with_emotions_by
 from visavis.cli.inputs import expand, tell_passed_over
 from visavis.errors import ConfigError, InputError, OutputError
@@ -260,7 +260,7 @@ def _tell(run: _Run, out: Path | None) -> None:
     for reason in run.broken:
         console.print(f"[bold red]error:[/] {escape(' '.join(reason.split()))}", highlight=False, soft_wrap=True)
     if run.is_stopped:
-        raise typer.Exit(130)
+        raise typer.Exit(INTERRUPTED)
     if run.broken:
         raise typer.Exit(1)
 
