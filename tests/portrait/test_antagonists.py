@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from visavis.portrait.antagonists import ANTAGONISTS, antagonised, painted_doing
+from visavis.portrait.antagonists import TAKES_BACK, painted_doing, take_back
 from visavis.portrait.basis import load_basis
 from visavis.portrait.check import check_rig
 from visavis.portrait.gallery import OpenPortrait
@@ -46,27 +46,27 @@ def rig_of(portrait: OpenPortrait, read: Float32 | None) -> Rig:
 
 def test_a_face_at_rest_and_one_that_was_not_read_keep_their_motions() -> None:
     moved = own_motions()
-    np.testing.assert_array_equal(antagonised(moved, None, load_basis()), moved)
-    np.testing.assert_array_equal(antagonised(moved, painted(), load_basis()), moved)
+    np.testing.assert_array_equal(take_back(moved, None, load_basis()), moved)
+    np.testing.assert_array_equal(take_back(moved, painted(), load_basis()), moved)
 
 
 def test_every_antagonist_is_a_blendshape_and_is_felt_by_its_motion_alone() -> None:
     moved = own_motions()
     known = {name.removesuffix("Left").removesuffix("Right") for name in BLENDSHAPES}
-    assert {*ANTAGONISTS, *(name for names in ANTAGONISTS.values() for name in names)} <= known
+    assert {*TAKES_BACK, *(name for names in TAKES_BACK.values() for name in names)} <= known
     for other in known:
-        changed = np.abs(antagonised(moved, painted(**{other: 1.0}), load_basis()) - moved).max(axis=(1, 2)) > 0
+        changed = np.abs(take_back(moved, painted(**{other: 1.0}), load_basis()) - moved).max(axis=(1, 2)) > 0
         felt = {
             name.removesuffix("Left").removesuffix("Right")
             for name, differs in zip(BLENDSHAPES, changed, strict=True)
             if differs
         }
-        assert felt == {motion for motion, others in ANTAGONISTS.items() if other in others}
+        assert felt == {motion for motion, others in TAKES_BACK.items() if other in others}
 
 
 def test_each_side_takes_back_its_own() -> None:
     moved, brow = own_motions(), BLENDSHAPE_INDEX["browDownLeft"]
-    lowered = antagonised(moved, painted(browInnerUp=0.8), load_basis())[brow]
+    lowered = take_back(moved, painted(browInnerUp=0.8), load_basis())[brow]
     right, left = (lowered[point, 1] - moved[brow, point, 1] for point in BROWS)
     assert left < -0.1
     assert abs(right) < 0.05 * abs(left)

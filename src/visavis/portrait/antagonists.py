@@ -19,13 +19,13 @@ from visavis.portrait.basis import Basis
 from visavis.portrait.easing import smooth_step
 from visavis.types import BLENDSHAPES, Float32
 
-__all__ = ["ANTAGONISTS", "antagonised", "painted_doing"]
+__all__ = ["TAKES_BACK", "painted_doing", "take_back"]
 
 Array = NDArray[np.float64]
 
-#: What each motion takes back, both by names without their side: muscles that pull against each other, and the scowl,
-#: which no smiling face keeps.
-ANTAGONISTS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+#: What each motion takes back, both by names without their side: what pulls against it; of a smile the scowl, too, which
+#: no smiling face keeps; and what would go wider than mouths go.
+TAKES_BACK: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
         "browDown": ("browInnerUp",),
         "browInnerUp": ("browDown",),
@@ -43,8 +43,8 @@ _TOLD: Final = 0.2
 _MIDDLE: Final = 0.12
 
 
-def antagonised(moved: Array, painted: Float32 | None, basis: Basis) -> Array:
-    """The blendshapes' motions, each less what its antagonists were painted doing.
+def take_back(moved: Array, painted: Float32 | None, basis: Basis) -> Array:
+    """The blendshapes' motions, each less what the painter has done of it or against it.
 
     Args:
         moved: (52, 478, 2), what each blendshape does to the mesh.
@@ -59,7 +59,7 @@ def antagonised(moved: Array, painted: Float32 | None, basis: Basis) -> Array:
     held = moved * (_READ * painted.astype(np.float64))[:, None, None]
     left = smooth_step(basis.neutral[:, 0].astype(np.float64) / basis.width / _MIDDLE + 0.5)[:, None]
     less = np.zeros_like(moved)
-    for motion, others in ANTAGONISTS.items():
+    for motion, others in TAKES_BACK.items():
         for side, half in (("Left", left), ("Right", 1 - left)):
             for other in others:
                 less[_index(motion, side)] += half * held[_index(other, side)]
@@ -76,7 +76,7 @@ def painted_doing(painted: Float32 | None) -> dict[str, float]:
     """
     if painted is None:
         return {}
-    known = {name for names in ANTAGONISTS.values() for name in names}
+    known = {name for names in TAKES_BACK.values() for name in names}
     scores = {name: max(float(painted[_index(name, side)]) for side in ("Left", "Right")) for name in known}
     return {name: score for name, score in sorted(scores.items(), key=lambda item: -item[1]) if score >= _TOLD}
 

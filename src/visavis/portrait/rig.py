@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.errors import RigError
-from visavis.portrait.antagonists import antagonised
+from visavis.portrait.antagonists import take_back
 from visavis.portrait.basis import Basis, load_basis
 from visavis.portrait.breath import Body, away_from_border, breath_field, make_body
 from visavis.portrait.creases import Creases, make_creases
@@ -157,7 +157,7 @@ def make_rig(painting: Image, face: Face, *, basis: Basis | None = None) -> Rig:
 
     moved = np.zeros((len(MOTIONS), len(points), 2))
     motions = painted_motions(basis, rotation, scale, upright)
-    moved[: len(BLENDSHAPES)] = antagonised(motions, face.blendshapes, basis)
+    moved[: len(BLENDSHAPES)] = take_back(motions, face.blendshapes, basis)
     grid = _grid_around(points, face_width, painting.shape)
     lips = find_lip_line(painting, points)
     fields = _face_fields(points, moved, grid, lips[0], face_width)
