@@ -23,8 +23,8 @@ __all__ = ["TAKES_BACK", "painted_doing", "take_back"]
 
 Array = NDArray[np.float64]
 
-#: What each motion takes back, both by names without their side: what pulls against it; of a smile the scowl, too, which
-#: no smiling face keeps; and what would go wider than mouths go.
+#: What each motion takes back, both by names without their side: what pulls against it; the scowl, which no smiling
+#: face keeps; and itself, where it would go wider than mouths go.
 TAKES_BACK: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
         "browDown": ("browInnerUp",),
