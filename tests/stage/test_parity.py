@@ -32,6 +32,9 @@ OpenPage = Callable[..., "Page"]
 
 #: Mean absolute difference over the face that is allowed, in grey levels.
 TOLERANCE: Final = 1.5
+#: The same over an eye, which is small and full of edges: where a lowered brow presses its paint together, the page
+#: sharpens by what lay beside it in the painting, and the reference by what lies beside it in the picture.
+EYE_TOLERANCE: Final = 2.0
 SHARED_PORTRAITS: Final = (
     "leonardo-da-vinci__la-scapigliata",
     "raphael__portrait-of-baldassare-castiglione",
@@ -116,7 +119,7 @@ def body_of(rig: Rig, picture: Image) -> Image:
 
 def assert_draws_the_same(rig: Rig, page: Page) -> None:
     renderer = MeshRenderer(rig)
-    differences, moved = {}, {}
+    differences, eyes, moved = {}, {}, {}
     for name, expression in EXPRESSIONS.items():
         drawn = show_expression(page, expression)
         assert drawn.shape == rig.painting.shape
@@ -134,8 +137,9 @@ def assert_draws_the_same(rig: Rig, page: Page) -> None:
         # A light that is missing in an eye would not be seen in the mean of the whole face.
         for side, eye in zip(("right", "left"), rig.eyes, strict=True):
             x0, y0, x1, y1 = eye.box
-            differences[f"{name}, {side} eye"] = difference(drawn[y0:y1, x0:x1], wanted[y0:y1, x0:x1])
-    assert max(differences.values()) < TOLERANCE, sorted(differences.items(), key=lambda item: -item[1])[:5]
+            eyes[f"{name}, {side} eye"] = difference(drawn[y0:y1, x0:x1], wanted[y0:y1, x0:x1])
+    for measured, tolerance in ((differences, TOLERANCE), (eyes, EYE_TOLERANCE)):
+        assert max(measured.values()) < tolerance, sorted(measured.items(), key=lambda item: -item[1])[:5]
     assert min(moved.values()) > 0.005, moved
     # Coming back to rest leaves nothing behind.
     np.testing.assert_array_equal(show_expression(page, Expression()), rig.painting)
