@@ -21,7 +21,7 @@ from visavis.portrait.topology import (
 )
 from visavis.types import BLENDSHAPES
 
-__all__ = ["JAW_SHAPES", "painted_motions"]
+__all__ = ["JAW_SHAPES", "facing_of", "painted_motions"]
 
 Array = NDArray[np.float64]
 
@@ -47,7 +47,7 @@ def painted_motions(basis: Basis, rotation: Array, scale: float, upright: Array)
     """
     deltas = basis.deltas.astype(np.float64) @ rotation.T * scale
     # Skin that is turned away is hardly seen to move: its paint is the outline of the face. The jaw moves as a whole.
-    facing = _facing(basis, rotation)
+    facing = facing_of(basis, rotation)
     seen = np.tile(0.3 + 0.7 * smooth_step(facing / 0.45), (len(BLENDSHAPES), 1))
     seen[list(JAW_SHAPES)] = 1
     moved = _calmed(deltas[:, :, :2] * seen[:, :, None], upright[:, :2], facing, scale * basis.width)
@@ -64,7 +64,7 @@ def painted_motions(basis: Basis, rotation: Array, scale: float, upright: Array)
     return moved
 
 
-def _facing(basis: Basis, rotation: Array) -> Array:
+def facing_of(basis: Basis, rotation: Array) -> Array:
     """How far each point of the mesh is turned to the viewer, (478,): 1 is straight at him, 0 and less is away.
 
     The wet of a lip is turned down and inwards in any mouth; it counts as its outline beside it, and moves with it.

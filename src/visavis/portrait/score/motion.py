@@ -15,6 +15,7 @@ from visavis.portrait.lids import lid_positions
 from visavis.portrait.motions import motion_weights
 from visavis.portrait.movement import Movement
 from visavis.portrait.pose import similarity
+from visavis.portrait.projection import facing_of
 from visavis.portrait.render import PortraitRenderer
 from visavis.portrait.rig import Rig
 from visavis.portrait.score.reach import find_window
@@ -70,13 +71,14 @@ def measure_seen_motion(
         return figures
     window, seen = found
     rest = freed_of_pose(seen, basis)
-    shown_to_viewer = _facing(seen, basis) > _TURNED_AWAY
+    to_canonical, _, _ = _pose(seen, basis)
+    visible = facing_of(basis, to_canonical.T)[:MESH_POINTS] > _TURNED_AWAY
     for label in EMOTIONS[1:]:
         shown = read(window.cut(renderer.render(presets[label])))
         if shown is None:
             continue
         moved = freed_of_pose(shown, basis)
-        ratio = (np.linalg.norm((moved - rest)[:MESH_POINTS, :2], axis=1) / reach)[shown_to_viewer]
+        ratio = (np.linalg.norm((moved - rest)[:MESH_POINTS, :2], axis=1) / reach)[visible]
         figures[f"seen-motion/{label}"] = float(ratio.max())
         figures[f"seen-motion-95/{label}"] = float(np.percentile(ratio, 95))
     return figures
@@ -86,12 +88,6 @@ def freed_of_pose(landmarks: Float32, basis: Basis) -> NDArray[np.float64]:
     """Landmarks in the frame of the canonical face, (478, 3) centimetres."""
     rotation, scale, shift = _pose(landmarks, basis)
     return np.asarray(_upright(landmarks) @ rotation.T * scale + shift)
-
-
-def _facing(landmarks: Float32, basis: Basis) -> NDArray[np.float64]:
-    """The cosine by which each of the 468 points of the mesh is turned to the viewer."""
-    rotation, _, _ = _pose(landmarks, basis)
-    return np.asarray(basis.normals[:MESH_POINTS].astype(np.float64) @ rotation[:, 2])
 
 
 def _pose(landmarks: Float32, basis: Basis) -> tuple[NDArray[np.float64], float, NDArray[np.float64]]:
