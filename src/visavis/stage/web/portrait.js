@@ -111,6 +111,8 @@ class Mesh {
     const [left, top] = hole ? [hole.x0 - grid.x0, hole.y0 - grid.y0].map((way) => way / grid.step) : [FAR, FAR];
     this.hole = [left - 1, top - 1, left + (hole?.columns ?? 0), top + (hole?.rows ?? 0)];
     this.fields = new Texture(gl, "rg16i", grid.columns, grid.rows, { data, layers: shape[0] * stack });
+    // Among an even number of pixels none is the middle one: the map is of half a pixel before each node.
+    this.between = grid.step % 2 === 0;
     const format = programs.packed ? "rgba8" : "rg32f";
     this.targets = [0, 1].map(() => new Texture(gl, format, grid.columns, grid.rows * stack));
     this.box = [
@@ -136,6 +138,9 @@ class Mesh {
     programs.invert.run({ field: one, nodes, spacing: grid.step, reach, ...part });
     one.bind();
     programs.median.run({ field: two, nodes, reach });
+    if (!this.between) return;
+    two.bind();
+    programs.before.run({ field: one, nodes, spacing: grid.step, reach });
   }
 
   free() {
@@ -143,7 +148,9 @@ class Mesh {
   }
 
   get uniforms() {
-    return { map: this.targets[0], nodes: this.nodes, first: [this.grid.x0, this.grid.y0], spacing: this.grid.step };
+    const { grid, nodes, between, targets: [one, two] } = this;
+    const shift = between ? 0.5 : 0;
+    return { map: between ? two : one, nodes, first: [grid.x0 - shift, grid.y0 - shift], spacing: grid.step };
   }
 }
 
@@ -154,7 +161,7 @@ class Moving {
     // Displacements are drawn as floats where the machine can, else as bytes.
     const packed = !gl.getExtension("EXT_color_buffer_float");
     this.programs = { packed, gain: new Program(gl, shaders.gain), lit: new Program(gl, shaders.lit) };
-    for (const name of ["sum", "unfold", "invert", "median", "face", "eye", "mouth"]) {
+    for (const name of ["sum", "unfold", "invert", "median", "before", "face", "eye", "mouth"]) {
       this.programs[name] = new Program(gl, shaders[name](packed));
     }
     this.reach = 0.6 * manifest.face_width;

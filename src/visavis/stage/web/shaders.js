@@ -174,6 +174,21 @@ void main() {
 }`;
 };
 
+/** The same half a pixel before each node, where warp.node_sources has it for grids of an even number of pixels. */
+export const before = (packed) => `${HEAD}${offsets(packed)}${STACK}
+uniform sampler2D field;
+uniform float spacing;
+out vec4 colour;
+void main() {
+  ivec2 at = ivec2(gl_FragCoord.xy);
+  int layer = layerOf(at.y);
+  ivec2 node = at - ivec2(0, layer * nodes.y);
+  float share = 0.5 / spacing;
+  vec2 above = mix(readOffset(field, nodeIn(node - 1, layer)), readOffset(field, nodeIn(node - ivec2(0, 1), layer)), 1.0 - share);
+  vec2 level = mix(readOffset(field, nodeIn(node - ivec2(1, 0), layer)), readOffset(field, at), 1.0 - share);
+  colour = writeOffset(mix(above, level, 1.0 - share));
+}`;
+
 /** The painting at another size, by a cubic kernel as wide as the larger of the two pixels. */
 export const resample = `${HEAD}
 uniform sampler2D painting;
@@ -265,14 +280,21 @@ vec2 sourceOf(vec2 place, int layer) {
 
 // The paint at a texel between texels, as paint.moved_paint: bilinear, and sharpened by what that takes away; or soft.
 uniform float sharpness;
+vec2 texelOf(vec2 place) { return floor(((place + 0.5) * density - 0.5 - corner) * 1024.0 + 0.5) / 1024.0; }
+
+// How much of the sharpening paint takes that lies so far between its texels.
+float sharpenedAt(vec2 f) {
+  vec2 whole = (1.0 - 2.0 * f) * (1.0 - 2.0 * f);
+  return sharpness * (1.0 - whole.x * whole.y);
+}
+
 vec3 paintAt(vec2 place, float soft) {
-  vec2 texel = floor(((place + 0.5) * density - 0.5 - corner) * 1024.0 + 0.5) / 1024.0;
+  vec2 texel = texelOf(place);
   ivec2 bounds = textureSize(paint, 0) - 1;
   ivec2 a = ivec2(floor(texel));
   vec2 f = texel - vec2(a);
   if (f == vec2(0.0) && soft == 0.0) return texelFetch(paint, clamp(a, ivec2(0), bounds), 0).rgb;
-  vec2 whole = (1.0 - 2.0 * f) * (1.0 - 2.0 * f);
-  float share = sharpness * (1.0 - whole.x * whole.y);
+  float share = sharpenedAt(f);
   vec4 straightX = vec4(0.0, 1.0 - f.x, f.x, 0.0), straightY = vec4(0.0, 1.0 - f.y, f.y, 0.0);
   vec4 blurredX = vec4(1.0 - f.x, 2.0 - f.x, 1.0 + f.x, f.x) / 4.0, blurredY = vec4(1.0 - f.y, 2.0 - f.y, 1.0 + f.y, f.y) / 4.0;
   bool within = all(greaterThan(a, ivec2(0))) && all(lessThan(a, bounds - 1)); // nearly always
@@ -387,8 +409,13 @@ float stretched(float v, float edge, float rest, float end) {
   return v + (rest - edge) * t * t * (3.0 - 2.0 * t);
 }
 
-void main() {
-  vec2 place = sourceOf(here(), 0);
+// A place in the eye's frame, the four curves there, and where the lids' edges have gone.
+struct Lids {
+  float u, v;
+  vec4 rest;
+  vec2 edges;
+};
+Lids lidsAt(vec2 place) {
   float u = dot(place - origin, axis), v = dot(place - origin, down);
   int last = textureSize(curves, 0).x - 1;
   float along = clamp((u / width + margin) / (1.0 + 2.0 * margin) * float(last), 0.0, float(last));
@@ -397,10 +424,47 @@ void main() {
   vec4 one = texelFetch(curves, ivec2(before, 0), 0), two = texelFetch(curves, ivec2(before + 1, 0), 0);
   vec4 rest = mix(one, two, part);
   vec2 samples = vec2(before, before + 1) / float(last) * (1.0 + 2.0 * margin) - margin;
-  vec2 lids = mix(lidsOf(one, samples.x), lidsOf(two, samples.y), part);
+  return Lids(u, v, rest, mix(lidsOf(one, samples.x), lidsOf(two, samples.y), part));
+}
 
-  float from = v < (lids.x + lids.y) / 2.0 ? stretched(v, lids.x, rest.x, rest.z) : stretched(v, lids.y, rest.y, rest.w);
-  vec3 skin = paintAt(place + (from - v) * down);
+// The texel that the skin at a place comes from.
+vec2 skinAt(vec2 place, Lids at) {
+  vec2 edge = at.edges, still = at.rest.xy, end = at.rest.zw;
+  float from = at.v < (edge.x + edge.y) / 2.0 ? stretched(at.v, edge.x, still.x, end.x) : stretched(at.v, edge.y, still.y, end.y);
+  return texelOf(place + (from - at.v) * down);
+}
+
+// Paint at a texel between texels, bilinear.
+vec3 straightAt(vec2 texel) {
+  ivec2 bounds = textureSize(paint, 0) - 1, a = ivec2(floor(texel));
+  vec2 f = texel - vec2(a);
+  ivec2 low = clamp(a, ivec2(0), bounds), high = clamp(a + 1, ivec2(0), bounds);
+  return mix(
+    mix(texelFetch(paint, low, 0).rgb, texelFetch(paint, ivec2(high.x, low.y), 0).rgb, f.x),
+    mix(texelFetch(paint, ivec2(low.x, high.y), 0).rgb, texelFetch(paint, high, 0).rgb, f.x), f.y);
+}
+
+void main() {
+  vec2 centre = here(), place = sourceOf(centre, 0);
+  Lids at = lidsAt(place);
+  vec4 rest = at.rest;
+  vec2 lids = at.edges;
+  float u = at.u, v = at.v;
+  vec2 texel = skinAt(place, at);
+  vec3 skin = straightAt(texel);
+  float taken = sharpenedAt(fract(texel));
+  if (taken > 0.0) {
+    // Lids press paint together, and what lies beside it in the painting may lie far from it here: it is sharpened by
+    // its neighbours in the picture, as paint.moved_paint.
+    vec3 blurred = skin * 0.25;
+    for (int i = 0; i < 9; i++) {
+      if (i == 4) continue;
+      ivec2 step = ivec2(i % 3, i / 3) - 1;
+      vec2 beside = sourceOf(centre + vec2(step) / density, 0);
+      blurred += straightAt(skinAt(beside, lidsAt(beside))) / ((step.x == 0 || step.y == 0) ? 8.0 : 16.0);
+    }
+    skin = clamp(skin + taken * (skin - blurred), 0.0, 1.0);
+  }
   // The far part of a lid that closes rolls out from under the brow.
   float way = closed * (rest.y - rest.x);
   float gone = clamp((lids.x - rest.x) / max(way, 1e-3), 0.0, 1.0);
