@@ -18,10 +18,10 @@ from visavis.portrait.eyes import LID_LOOK, stretched
 from visavis.portrait.fields import Grid
 from visavis.portrait.loops import inverse
 from visavis.portrait.loops.compiled import compiled
-from visavis.portrait.loops.eye import Ball, Lids, lay_eye, sample, sample_cubic, skin_places
+from visavis.portrait.loops.eye import Ball, Lids, in_frame, lay_eye, sample, sample_cubic, skin_places
 from visavis.portrait.loops.inverse import sources_of, unfolded
 from visavis.portrait.movement import _NEAR, smoothing_shares
-from visavis.types import Float32
+from visavis.types import Float32, Image
 
 SIZE = 40
 
@@ -161,7 +161,7 @@ def lids_of(*, lowered: float = 0.0, raised: float = 0.0) -> Lids:
     """A level eye of 24 pixels, whose lids have come together by so many pixels in the middle."""
     bow = np.sin(np.linspace(0, np.pi, 65)).astype(np.float32)
     upper, lower = ((lowered - 5) * bow, -5 * bow, -5 * bow - 8), ((3 - raised) * bow, 3 * bow, 3 * bow + 9)
-    curves = np.stack([*upper, *lower], axis=1)
+    curves = np.stack([*upper, *lower])
     return Lids((8.0, 20.0), (1.0, 0.0), (0.0, 1.0), curves, 0.0, 64 / 24, 24.0, 1.0, 8.0, 1.25, LID_LOOK)
 
 
@@ -179,13 +179,17 @@ def ball_of(picture: NDArray[np.uint8], **parts: Any) -> Ball:
     return plain._replace(**parts)
 
 
+def lay(paint: Image, lids: Lids, ball: Ball) -> None:
+    lay_eye(paint, places(), in_frame(places(), lids), lids, ball)
+
+
 @pytest.mark.parametrize(("moved", "upper"), [({"lowered": 4}, True), ({"raised": 2}, False)])
 def test_skin_stretches_as_the_rig_says(moved: dict[str, float], upper: bool) -> None:
     lids = lids_of(**moved)
-    skin = skin_places(places(), lids)
+    skin = skin_places(places(), in_frame(places(), lids), lids.down)
 
     column, v = 20, np.arange(SIZE, dtype=np.float32) - 20
-    curves = lids.curves[(column - 8) * 64 // 24]
+    curves = lids.curves[:, (column - 8) * 64 // 24]
     moves = (v < (curves[0] + curves[3]) / 2) == upper
     edge, rest, end = curves[:3] if upper else curves[3:]
     np.testing.assert_allclose(skin[moves, column, 1], stretched(v, edge, rest, end)[moves] + 20, atol=1e-3)
@@ -193,11 +197,26 @@ def test_skin_stretches_as_the_rig_says(moved: dict[str, float], upper: bool) ->
     np.testing.assert_array_equal(skin[:, :, 0], places()[:, :, 0])
 
 
+def test_a_place_in_an_eyes_frame_is_read_off_its_curves() -> None:
+    """Level, then on its side: beyond the corners the curves go on as they end."""
+    curves = np.add.outer(100 * np.arange(6), np.arange(65)).astype(np.float32)
+    level = lids_of()._replace(curves=curves)
+    where = np.array([[[8, 20], [11, 24], [60, 20], [-9, 20]]], np.float32)
+    frame = in_frame(where, level)
+    assert frame.shape == (1, 8, 4)
+    np.testing.assert_allclose(frame[0, 0], [0, 3, 52, -17])
+    np.testing.assert_allclose(frame[0, 1], [0, 4, 0, 0])
+    for which, curve in enumerate(frame[0, 2:]):
+        np.testing.assert_allclose(curve, 100 * which + np.array([0, 8, 64, 0]), atol=1e-4)
+    turned = in_frame(where, level._replace(axis=(0.0, 1.0), down=(-1.0, 0.0)))
+    np.testing.assert_allclose(turned[0, :2], [[0, 4, 0, 0], [0, -3, -52, 17]])
+
+
 def test_an_eye_is_laid_between_its_lids_alone(picture: NDArray[np.uint8]) -> None:
     paint = np.ascontiguousarray(picture[:, :, :3])
     drawn = paint.copy()
 
-    lay_eye(drawn, places(), lids_of(), ball_of(picture))
+    lay(drawn, lids_of(), ball_of(picture))
 
     assert drawn[19, 20].tolist() == [100, 100, 100]
     changed = np.argwhere((drawn != paint).any(axis=2))
@@ -210,15 +229,15 @@ def test_the_iris_turns_on_the_ball(picture: NDArray[np.uint8]) -> None:
     iris = np.zeros((SIZE, SIZE, 4), np.uint8)
     iris[14:19, 14:19] = (10, 20, 30, 255)
     drawn = np.ascontiguousarray(picture[:, :, :3])
-    lay_eye(drawn, places(), lids_of(), ball_of(picture, iris=iris, corner=(2.0, 3.0), shift=(3.0, -1.0)))
+    lay(drawn, lids_of(), ball_of(picture, iris=iris, corner=(2.0, 3.0), shift=(3.0, -1.0)))
     assert drawn[16 + 3 - 1, 16 + 2 + 3].tolist() == [10, 20, 30]
     assert drawn[18, 16 + 2 - 2].tolist() == [100, 100, 100]
 
 
 def test_light_comes_to_the_ball_and_goes_deep_between_the_lids(picture: NDArray[np.uint8]) -> None:
     lit, dim = (np.ascontiguousarray(picture[:, :, :3]) for _ in range(2))
-    lay_eye(lit, places(), lids_of(), ball_of(picture, light=0.5))
-    lay_eye(dim, places(), lids_of(), ball_of(picture, light=-0.5))
+    lay(lit, lids_of(), ball_of(picture, light=0.5))
+    lay(dim, lids_of(), ball_of(picture, light=-0.5))
     assert lit[19, 20].tolist() == [150, 150, 150]
     assert dim[19, 20].tolist() == [50, 50, 50]
     # A lid shades what is next to it: 1.5 pixels below its edge is half of the depth to which it does.
@@ -227,7 +246,7 @@ def test_light_comes_to_the_ball_and_goes_deep_between_the_lids(picture: NDArray
 
 def test_a_lowered_lid_darkens_its_edge_and_shades_the_ball(picture: NDArray[np.uint8]) -> None:
     paint = np.full((SIZE, SIZE, 3), 160, np.uint8)
-    lay_eye(paint, places(), lids_of(lowered=3), ball_of(picture, lid=paint.copy()))
+    lay(paint, lids_of(lowered=3), ball_of(picture, lid=paint.copy()))
     middle, edge, lowered = paint[:, 20, 0].astype(int), 20 - 2, 3 / 8
     # Lashes hang just below the edge, darkest of all; above it the lid turns away from the light, less and less.
     assert edge <= middle[: edge + 2].argmin() <= edge + 1
@@ -241,7 +260,7 @@ def test_a_lowered_lid_darkens_its_edge_and_shades_the_ball(picture: NDArray[np.
 
 def test_a_closing_lid_rolls_out_from_under_the_brow(picture: NDArray[np.uint8]) -> None:
     paint = np.full((SIZE, SIZE, 3), 160, np.uint8)
-    lay_eye(paint, places(), lids_of(lowered=10, raised=-2), ball_of(picture))
+    lay(paint, lids_of(lowered=10, raised=-2), ball_of(picture))
     red, green, _ = paint[18, 20].tolist()
     assert red < 0.05 * green
     assert paint[4, 20].tolist() == [160, 160, 160]

@@ -115,7 +115,7 @@ def paint_eye(
     Returns:
         (h, w, 3) uint8 RGB.
     """
-    from visavis.portrait.loops.eye import Ball, Lids, lay_eye, skin_places
+    from visavis.portrait.loops.eye import Ball, Lids, in_frame, lay_eye, skin_places
 
     x, y = eye.origin.tolist()
     per_pixel = (CURVE_SAMPLES - 1) / ((1 + 2 * CURVE_MARGIN) * eye.width)
@@ -123,7 +123,7 @@ def paint_eye(
         origin=(x - corner[0], y - corner[1]),
         axis=tuple(eye.axis.tolist()),
         down=tuple(eye.down.tolist()),
-        curves=np.stack([lids[0], eye.upper, eye.above, lids[1], eye.lower, eye.below], axis=1),
+        curves=np.stack([lids[0], eye.upper, eye.above, lids[1], eye.lower, eye.below]),
         first=CURVE_MARGIN * eye.width * per_pixel,
         per_pixel=per_pixel,
         width=eye.width,
@@ -141,6 +141,7 @@ def paint_eye(
         shine=tuple(eye.shine.tolist()),
         light=light,
     )
-    paint = moved_paint(lit, skin_places(places, moved), sharpness)
-    lay_eye(paint, places, moved, ball)
+    frame = in_frame(places, moved)
+    paint = moved_paint(lit, skin_places(places, frame, moved.down), sharpness)
+    lay_eye(paint, places, frame, moved, ball)
     return paint

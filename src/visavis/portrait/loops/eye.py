@@ -13,7 +13,7 @@ from visavis.types import Float32, Image
 if TYPE_CHECKING:
     from visavis.portrait.eyes import LidLook
 
-__all__ = ["Ball", "Lids", "lay_eye", "sample", "sample_cubic", "skin_places"]
+__all__ = ["Ball", "Lids", "in_frame", "lay_eye", "sample", "sample_cubic", "skin_places"]
 
 #: The slope of the cubic kernel at its first zero (Keys, 1981), as OpenCV has it.
 _SLOPE: Final = -0.75
@@ -28,7 +28,7 @@ class Lids(NamedTuple):
 
     Attributes:
         origin, axis, down: x and y; `origin` in pixels of the picture that the places are of.
-        curves: (S, 6) float32, `v` of the upper lid now, at rest and of the border above it; then of the lower.
+        curves: (6, S) float32, `v` of the upper lid now, at rest and of the border above it; then of the lower.
         first, per_pixel: the index among the S samples of `u = 0`, and how many of them there are to a pixel.
         width, edge, open_aperture: as an eye has them.
         way: how far a full blink brings the upper lid, in distances of the lids at rest.
@@ -69,57 +69,91 @@ class Ball(NamedTuple):
 
 
 @compiled
-def skin_places(places: Float32, lids: Lids) -> Float32:
-    """Where the skin comes from when the lids have moved.
+def in_frame(places: Float32, lids: Lids) -> Float32:
+    """Places in an eye's frame, (h, 8, w) float32: for each row of them `u`, `v`, and the six curves there.
 
-    `places` are (h, w, 2) float32, x and y, where it came from were they still. Between a lid's edge (t = 1) and the
-    far border of its skin (t = 0) the shift falls as `t^2 (3 - 2t)`, as in `eyes.stretched`.
+    `places` are (h, w, 2) float32, x and y, where the paint of a pixel came from were the lids still. Each step goes
+    along a whole row, so that it is done for many places at once.
     """
+    rows, columns, _ = places.shape
+    curves = lids.curves
+    origin_x, origin_y = np.float32(lids.origin[0]), np.float32(lids.origin[1])
+    axis_x, axis_y = np.float32(lids.axis[0]), np.float32(lids.axis[1])
+    down_x, down_y = np.float32(lids.down[0]), np.float32(lids.down[1])
+    first, per_pixel = np.float32(lids.first), np.float32(lids.per_pixel)
+    last, last_but_one = np.float32(curves.shape[1] - 1), np.int32(curves.shape[1] - 2)
+    frame = np.empty((rows, 8, columns), np.float32)
+    before, share = np.empty(columns, np.int32), np.empty(columns, np.float32)
+    for row in range(rows):
+        u, v = frame[row, 0], frame[row, 1]
+        for column in range(columns):
+            x, y = places[row, column, 0] - origin_x, places[row, column, 1] - origin_y
+            u[column] = x * axis_x + y * axis_y
+            v[column] = x * down_x + y * down_y
+            at = min(max(first + per_pixel * u[column], np.float32(0)), last)
+            before[column] = min(np.int32(at), last_but_one)
+            share[column] = at - np.float32(before[column])
+        for which in range(6):
+            curve, there = curves[which], frame[row, 2 + which]
+            for column in range(columns):
+                i = before[column]
+                there[column] = curve[i] * (np.float32(1) - share[column]) + curve[i + 1] * share[column]
+    return frame
+
+
+@compiled
+def skin_places(places: Float32, frame: Float32, down: tuple[float, float]) -> Float32:
+    """Where the skin comes from when the lids have moved, (h, w, 2) float32.
+
+    Between a lid's edge (t = 1) and the far border of its skin (t = 0) the shift falls as `t^2 (3 - 2t)`, as in
+    `eyes.stretched`. `frame` is that of the `places` as `in_frame` gives it, `down` that of the lids.
+    """
+    down_x, down_y = np.float32(down[0]), np.float32(down[1])
+    none, whole, two, three = np.float32(0), np.float32(1), np.float32(2), np.float32(3)
+    least = np.float32(1e-3)
     skin = np.empty_like(places)
     for row in range(places.shape[0]):
+        here = frame[row]
         for column in range(places.shape[1]):
-            x, y = places[row, column, 0], places[row, column, 1]
-            _, v, top, rest_top, above, bottom, rest_bottom, below = _in_frame(lids, x, y)
-            if v < (top + bottom) / 2:
-                edge, rest, end = top, rest_top, above
-            else:
-                edge, rest, end = bottom, rest_bottom, below
+            v = here[1, column]
+            upper = two * v < here[2, column] + here[5, column]
+            edge = here[2, column] if upper else here[5, column]
+            rest = here[3, column] if upper else here[6, column]
+            end = here[4, column] if upper else here[7, column]
             span = edge - end
-            if abs(span) < 1e-3:
-                span = 1e-3
-            t = min(max((v - end) / span, 0.0), 1.0)
-            move = (rest - edge) * t * t * (3 - 2 * t)
-            skin[row, column, 0] = x + move * lids.down[0]
-            skin[row, column, 1] = y + move * lids.down[1]
+            t = min(max((v - end) / (least if abs(span) < least else span), none), whole)
+            move = (rest - edge) * t * t * (three - two * t)
+            skin[row, column, 0] = places[row, column, 0] + move * down_x
+            skin[row, column, 1] = places[row, column, 1] + move * down_y
     return skin
 
 
 @compiled
-def lay_eye(paint: Image, places: Float32, lids: Lids, ball: Ball) -> None:
-    """Lay an eye into the (h, w, 3) uint8 paint of the skin around it; `places` as `skin_places` takes them."""
+def lay_eye(paint: Image, places: Float32, frame: Float32, lids: Lids, ball: Ball) -> None:
+    """Lay an eye into the (h, w, 3) uint8 paint of the skin around it; `places` and `frame` as `in_frame` has them."""
     colour, lid, white = np.empty(3, np.float32), np.empty(3, np.float32), np.empty(3, np.float32)
     iris = np.empty(4, np.float32)
     for row in range(places.shape[0]):
+        here = frame[row]
         for column in range(places.shape[1]):
-            x, y = places[row, column, 0], places[row, column, 1]
-            u, v, top, rest_top, above, bottom, rest_bottom, _ = _in_frame(lids, x, y)
+            v, top, rest_top, bottom = here[1, column], here[2, column], here[3, column], here[5, column]
             lowered = min(max((top - rest_top) / max(lids.open_aperture, 1.0), 0.0), 1.0)
             # The painted edge, with its lashes, belongs to the lid: the eyeball begins a little inside of it.
             seen = min(max((v - top) / lids.edge - 0.5, 0.0), 1.0) * min(max((bottom - v) / lids.edge - 0.5, 0.0), 1.0)
             if lowered == 0 and seen == 0:
                 continue
-            in_x, in_y = x - ball.corner[0], y - ball.corner[1]
+            in_x, in_y = places[row, column, 0] - ball.corner[0], places[row, column, 1] - ball.corner[1]
             for channel in range(3):
                 colour[channel] = paint[row, column, channel]
             if lowered > 0:
-                way = lids.way * (rest_bottom - rest_top)
-                share = _rolled(v, top, above, rest_top, way) if v < top + 0.06 * lids.width else 0.0
+                way = lids.way * (here[6, column] - rest_top)
+                share = _rolled(v, top, here[4, column], rest_top, way) if v < top + 0.06 * lids.width else 0.0
                 if share > 0:
                     left = rest_top + way - top
                     sample(ball.lid, in_x + left * lids.down[0], in_y + left * lids.down[1], lid)
                     for channel in range(3):
                         colour[channel] += share * (lid[channel] - colour[channel])
-                dark = _darkened(u, (v - top) / lids.width, lowered, lids.width, lids.look)
+                dark = _darkened(here[0, column], (v - top) / lids.width, lowered, lids.width, lids.look)
                 for channel in range(3):
                     colour[channel] *= dark
             if seen > 0:
@@ -136,28 +170,6 @@ def lay_eye(paint: Image, places: Float32, lids: Lids, ball: Ball) -> None:
                     colour[channel] += seen * (lit * shade - colour[channel])
             for channel in range(3):
                 paint[row, column, channel] = np.uint8(min(max(colour[channel], 0.0), 255.0) + 0.5)
-
-
-@compiled
-def _in_frame(lids: Lids, x: float, y: float) -> tuple[float, float, float, float, float, float, float, float]:
-    """A place in an eye's frame, `u` and `v`, and the six curves there."""
-    x, y = x - lids.origin[0], y - lids.origin[1]
-    u, v = x * lids.axis[0] + y * lids.axis[1], x * lids.down[0] + y * lids.down[1]
-    curves, last = lids.curves, lids.curves.shape[0] - 1
-    at = min(max(lids.first + lids.per_pixel * u, 0.0), float(last))
-    i = min(int(at), last - 1)
-    f = at - i
-    g = 1 - f
-    return (
-        u,
-        v,
-        curves[i, 0] * g + curves[i + 1, 0] * f,
-        curves[i, 1] * g + curves[i + 1, 1] * f,
-        curves[i, 2] * g + curves[i + 1, 2] * f,
-        curves[i, 3] * g + curves[i + 1, 3] * f,
-        curves[i, 4] * g + curves[i + 1, 4] * f,
-        curves[i, 5] * g + curves[i + 1, 5] * f,
-    )
 
 
 @compiled
