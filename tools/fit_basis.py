@@ -6,6 +6,7 @@
    head: a thin-plate spline through the 68 iBUG points that both have (along the lips: the places at the same share of
    their length), then the nearest point of the same part of the skin.
 2. ICT's expression shapes are read there and brought back to the canonical frame: smooth, complete, of one even hand.
+   The lips of an opened jaw are rounded as measured ones are (`_OPEN_LIPS`).
 3. Faces in videos are measured: landmarks freed of pose, the clip's own mean taken away, and regressed (ridge) on the
    blendshape scores over all clips at once. Cosine and ratio of the two are printed, and kept beside the shapes.
 4. How far measured faces go is read off their strongest frames, counted from each face at rest: `extent` is their
@@ -35,7 +36,7 @@ from scipy.spatial import cKDTree
 from visavis.assets import AssetStore
 from visavis.faces import Landmarker
 from visavis.files import replacing
-from visavis.portrait.pose import similarity
+from visavis.portrait.pose import similarity, steady_similarity, upright
 from visavis.portrait.topology import (
     EYES,
     IBUG_68,
@@ -47,7 +48,6 @@ from visavis.portrait.topology import (
     LIP_OUTER_UPPER,
     LIP_UPPER,
     MESH_POINTS,
-    RIGID,
 )
 from visavis.sources import open_source
 from visavis.types import BLENDSHAPES
@@ -79,6 +79,15 @@ _COMPANIONS: Final[Mapping[str, Mapping[str, float]]] = {
     "browInnerUp": {"browOuterUp": 0.2, "eyeWide": 0.6, "cheekSquint": -0.45},
     "browOuterUp": {"browDown": -0.25, "eyeWide": 0.75, "cheekSquint": -0.35},
 }
+#: How the lips of an opened jaw depart from ICT's, which draw a wedge: inwards and down, from the corner of the mouth
+#: to the middle of a lip, as shares of how far the middle of the lower one goes. Medians of seven videos in which jaws
+#: open wide; the upper lip goes along with the corners alone.
+_OPEN_LIPS: Final = (
+    (LIP_LOWER, (0.07, 0.035, 0.01, -0.025, -0.025, 0), (0.065, 0.02, 0.03, 0.04, 0.02, 0)),
+    (LIP_UPPER, (0.07, 0.035, 0.01, 0, 0, 0), (0.065, 0.05, 0.02, 0, 0, 0)),
+)
+#: The skin goes along with them as far away as this, in centimetres.
+_AROUND_LIPS: Final = 1.2
 #: The edges of the lips on the mesh, and the iBUG points along them.
 _LIPS: Final = (
     (LIP_OUTER_UPPER, range(48, 55)),
@@ -191,7 +200,35 @@ def carry(canonical: Array, ict: Path, indices: Path) -> Array:
         name: _GAINS.get(_without_side(name), 1.0) * (weights @ ict_shape(name, shapes)) @ rotation.T * scale
         for name in BLENDSHAPES
     }
+    departure = _departure_of_open_lips(canonical, whole["jawOpen"])
+    whole["jawOpen"] = whole["jawOpen"] + departure
+    whole["mouthClose"] = whole["mouthClose"] - departure  # lips that a jaw would open stay together as they did
     return np.stack([shape + sum(_companions(name, whole)) for name, shape in whole.items()])
+
+
+def _departure_of_open_lips(canonical: Array, jaw: Array) -> Array:
+    """What is missing of an opened jaw (468, 3) for the lips to open as measured ones do (`_OPEN_LIPS`)."""
+    departure, plane = np.zeros_like(jaw), canonical[:, :2]
+    far = -jaw[LIP_INNER_LOWER[5], 1]
+    cut = plane[[LIP_INNER_UPPER[5], LIP_INNER_LOWER[5]], 1].mean()
+    edges = np.array([LIP_INNER_LOWER, LIP_OUTER_LOWER, LIP_INNER_UPPER, LIP_OUTER_UPPER]).ravel()
+    away = np.linalg.norm(plane[:, None] - plane[edges], axis=2).min(axis=1)
+    still = np.flatnonzero(away > _AROUND_LIPS)
+    for lip, inward, down in _OPEN_LIPS:
+        moved = {}
+        lines = (LIP_OUTER_LOWER, LIP_INNER_LOWER) if lip is LIP_LOWER else (LIP_OUTER_UPPER, LIP_INNER_UPPER)
+        for line in lines:
+            for index, point in enumerate(line):
+                step = min(index, 10 - index)
+                moved[point] = far * np.array([inward[step] * np.sign(5 - index), -down[step], 0])
+        places, values = plane[[*moved, *still]], np.array([*moved.values(), *np.zeros((len(still), 3))])
+        spread = RBFInterpolator(places, values, kernel="thin_plate_spline", smoothing=1e-3)(plane)
+        # Corners belong to both; the rest of the skin goes with the lip on its own side.
+        other = frozenset(LIP_UPPER if lip is LIP_LOWER else LIP_LOWER)
+        own = (plane[:, 1] < cut) == (lip is LIP_LOWER)
+        own[list(lip)], own[list(other)] = True, False
+        departure[own] = spread[own]
+    return departure
 
 
 def _companions(name: str, shapes: Mapping[str, Array]) -> Iterator[Array]:
@@ -246,7 +283,6 @@ class Measured:
 def measure(canonical: Array, clips: list[Path]) -> Measured:
     """Landmarks freed of pose, and blendshape scores, of every face in the clips."""
     parts: list[tuple[Array, Array, Array, Array]] = []
-    rigid = list(RIGID)
     active = [index for index, name in enumerate(BLENDSHAPES) if index and not name.startswith("eyeLook")]
     for clip in clips:
         rows, shapes = [], []
@@ -255,8 +291,8 @@ def measure(canonical: Array, clips: list[Path]) -> Measured:
                 for face in landmarker.detect(frame.image, frame.time_s):
                     assert face.landmarks is not None
                     assert face.blendshapes is not None
-                    points = face.landmarks.astype(float) * (1, -1, -1)
-                    rotation, scale, shift = similarity(points[rigid], canonical[rigid])
+                    points = upright(face.landmarks)
+                    rotation, scale, shift = steady_similarity(points, canonical)
                     rows.append(points @ rotation.T * scale + shift)
                     shapes.append(face.blendshapes)
         if len(rows) < 30:

@@ -32,10 +32,10 @@ from visavis.errors import VisavisError
 from visavis.faces import Landmarker
 from visavis.files import replacing
 from visavis.portrait.motions import motion_weights
-from visavis.portrait.pose import similarity
+from visavis.portrait.pose import steady_similarity
 from visavis.portrait.rig import make_rig
 from visavis.portrait.score.motion import carried
-from visavis.portrait.topology import MESH_POINTS, RIGID
+from visavis.portrait.topology import MESH_POINTS
 from visavis.reading.expression import to_expression
 from visavis.sources import open_source
 from visavis.types import BLENDSHAPES, Expression, Face
@@ -176,8 +176,8 @@ def moved_from(still: Face, face: Face) -> Array:
     """How far the points of a face are from those at rest, freed of the head's motion, (468, 2) pixels of the rest."""
     assert still.landmarks is not None
     assert face.landmarks is not None
-    rest, now, rigid = still.landmarks.astype(np.float64), face.landmarks.astype(np.float64), list(RIGID)
-    rotation, scale, shift = similarity(now[rigid], rest[rigid])
+    rest, now = still.landmarks.astype(np.float64), face.landmarks.astype(np.float64)
+    rotation, scale, shift = steady_similarity(now, rest)
     return np.asarray((now @ rotation.T * scale + shift - rest)[:MESH_POINTS, :2])
 
 

@@ -30,6 +30,28 @@ def test_an_open_mouth_is_round_as_in_measured_faces(what: str) -> None:
     assert openings[middle] == pytest.approx(1, abs=0.02)
 
 
+def test_the_lower_lip_of_an_open_mouth_hangs_as_a_bowl() -> None:
+    """Measured ones, of jaws as wide open, hang .86 to .90 as far below the corners at a quarter of the mouth's width
+    as in its middle, and .58 to .67 at an eighth; a wedge hangs .50 and .25."""
+    basis = load_basis()
+    face = basis.neutral + 0.8 * basis.deltas[BLENDSHAPE_INDEX["jawOpen"]]
+    lip = face[list(LIP_INNER_LOWER), :2]
+    along = (lip[:, 0] - lip[0, 0]) / (lip[-1, 0] - lip[0, 0])
+    depth = lip[0, 1] - lip[:, 1]
+    eighth, quarter, middle = np.interp([0.12, 0.25, 0.5], along, depth)
+    assert 0.84 < quarter / middle < 0.92
+    assert 0.56 < eighth / middle < 0.7
+
+
+def test_lips_that_are_pressed_together_stay_so_as_the_jaw_opens() -> None:
+    """What the open jaw does to the lips, `mouthClose` takes back: between them is no more than at rest."""
+    basis = load_basis()
+    both = basis.deltas[[BLENDSHAPE_INDEX["jawOpen"], BLENDSHAPE_INDEX["mouthClose"]]].sum(axis=0)
+    face = basis.neutral + both
+    gap = face[list(LIP_INNER_UPPER), 1] - face[list(LIP_INNER_LOWER), 1]
+    assert gap.max() < 0.1 * np.ptp(basis.deltas[BLENDSHAPE_INDEX["jawOpen"], :, 1])
+
+
 def test_a_lip_stays_as_thick_as_it_was() -> None:
     """Measured lips of open mouths are at least as thick as at rest, from a quarter of their length inwards."""
     basis = load_basis()

@@ -50,6 +50,7 @@ def make_mouth(
     painting: Image,
     points: Array,
     *,
+    clear: Image,
     moved: Array,
     grid: Grid,
     fields: Array,
@@ -64,6 +65,7 @@ def make_mouth(
     Args:
         painting: (H, W, 3) uint8 RGB.
         points: (478, 2) landmarks in pixels.
+        clear: the painting without its veil.
         moved: (56, 478, 2), how each motion at weight 1 moves them, in pixels.
         grid: of the rig.
         fields: (56, rows, columns, 2), the motions of the whole face on it.
@@ -81,7 +83,6 @@ def make_mouth(
     stir = np.zeros((len(MOTIONS), 4), np.float32)
     if parting is not None:
         stir = lips_stir(line, mouth_grid, upper, lower, mm=mm)
-    clear = veil.lifted(painting)
     cavity, upper_teeth = paint_inside(
         line,
         mouth_grid,

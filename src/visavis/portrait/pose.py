@@ -1,4 +1,4 @@
-"""How a face stands in a picture: the similarity that lays one set of points on another."""
+"""How a face stands in a picture: the similarity that lays one face on another."""
 
 from __future__ import annotations
 
@@ -7,9 +7,32 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["similarity"]
+from visavis.portrait.topology import RIGID
+
+__all__ = ["similarity", "steady_similarity", "upright"]
 
 Array = NDArray[np.float64]
+
+
+def upright(landmarks: NDArray[Any]) -> Array:
+    """(N, 3) landmarks, whose y goes down and z away, with y up and z to the viewer."""
+    return np.asarray(landmarks.astype(np.float64) * (1, -1, -1))
+
+
+def steady_similarity(source: NDArray[Any], target: NDArray[Any]) -> tuple[Array, float, Array]:
+    """The `similarity` of two faces by the points that expressions hardly move.
+
+    Args:
+        source: (468 or more, D) points of the mesh.
+        target: as many.
+
+    >>> face = np.arange(1404.0).reshape(468, 3) ** 0.5
+    >>> _, s, t = steady_similarity(face, 2 * face + 1)
+    >>> round(s, 6), t.round(6).tolist()
+    (2.0, [1.0, 1.0, 1.0])
+    """
+    steady = list(RIGID)
+    return similarity(source[steady], target[steady])
 
 
 def similarity(source: NDArray[Any], target: NDArray[Any]) -> tuple[Array, float, Array]:

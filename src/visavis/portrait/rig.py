@@ -31,7 +31,7 @@ from visavis.portrait.motions import HEAD, MOTIONS, SWAY
 from visavis.portrait.mouth import Mouth, read_palette
 from visavis.portrait.mouthmaker import make_mouth
 from visavis.portrait.paint import edge_softness, face_sharpness
-from visavis.portrait.pose import similarity
+from visavis.portrait.pose import steady_similarity, upright
 from visavis.portrait.projection import painted_motions
 from visavis.portrait.sway import largest_sway, sway_fields
 from visavis.portrait.topology import (
@@ -42,7 +42,6 @@ from visavis.portrait.topology import (
     LIP_LOWER,
     LIP_UPPER,
     MESH_POINTS,
-    RIGID,
 )
 from visavis.portrait.veil import read_veil
 from visavis.types import BLENDSHAPES, Face, Float32, Image, check_image, head_angles
@@ -137,10 +136,8 @@ def make_rig(painting: Image, face: Face, *, basis: Basis | None = None) -> Rig:
         raise RigError("the face has no landmarks; find it with visavis.faces.find_faces")
     landmarks = face.landmarks.astype(np.float64)
     points = landmarks[:, :2]
-    # From the picture's frame (y down, z away) to the basis' (y up, z to the viewer).
-    upright = landmarks * (1, -1, -1)
-    rigid = list(RIGID)
-    rotation, scale, _ = similarity(basis.neutral[rigid], upright[rigid])
+    in_space = upright(landmarks)
+    rotation, scale, _ = steady_similarity(basis.neutral, in_space)
     face_width = scale * basis.width
     yaw, pitch, roll = head_angles(rotation)
     if face_width < MIN_FACE_WIDTH:
@@ -156,14 +153,14 @@ def make_rig(painting: Image, face: Face, *, basis: Basis | None = None) -> Rig:
         raise RigError("the edge of the picture cuts off an eye or the mouth; expected a picture of the whole face")
 
     moved = np.zeros((len(MOTIONS), len(points), 2))
-    motions = painted_motions(basis, rotation, scale, upright)
+    motions = painted_motions(basis, rotation, scale, in_space)
     moved[: len(BLENDSHAPES)] = take_back(motions, face.blendshapes, basis)
     grid = _grid_around(points, face_width, painting.shape)
     lips = find_lip_line(painting, points)
     fields = _face_fields(points, moved, grid, lips[0], face_width)
     outline, nodes = points[list(FACE_OVAL)], grid.nodes().astype(np.float64)
     fields[SWAY] = sway_fields(
-        upright,
+        in_space,
         basis.normals.astype(np.float64) @ rotation.T,
         rotation,
         grid,
@@ -182,6 +179,7 @@ def make_rig(painting: Image, face: Face, *, basis: Basis | None = None) -> Rig:
     mouth = make_mouth(
         painting,
         points,
+        clear=clear,
         moved=moved,
         grid=grid,
         fields=fields,

@@ -14,12 +14,12 @@ from visavis.portrait.fields import Grid
 from visavis.portrait.lids import lid_positions
 from visavis.portrait.motions import motion_weights
 from visavis.portrait.movement import Movement
-from visavis.portrait.pose import similarity
+from visavis.portrait.pose import steady_similarity, upright
 from visavis.portrait.projection import facing_of
 from visavis.portrait.render import PortraitRenderer
 from visavis.portrait.rig import Rig
 from visavis.portrait.score.reach import find_window
-from visavis.portrait.topology import EYES, LIP_LOWER, LIP_UPPER, MESH_POINTS, RIGID
+from visavis.portrait.topology import EYES, LIP_LOWER, LIP_UPPER, MESH_POINTS
 from visavis.types import EMOTIONS, Expression, Float32, Image
 
 __all__ = ["ReadLandmarks", "carried", "freed_of_pose", "measure_motion", "measure_seen_motion"]
@@ -71,7 +71,7 @@ def measure_seen_motion(
         return figures
     window, seen = found
     rest = freed_of_pose(seen, basis)
-    to_canonical, _, _ = _pose(seen, basis)
+    to_canonical, _, _ = steady_similarity(upright(seen), basis.neutral)
     visible = facing_of(basis, to_canonical.T)[:MESH_POINTS] > _TURNED_AWAY
     for label in EMOTIONS[1:]:
         shown = read(window.cut(renderer.render(presets[label])))
@@ -86,19 +86,9 @@ def measure_seen_motion(
 
 def freed_of_pose(landmarks: Float32, basis: Basis) -> NDArray[np.float64]:
     """Landmarks in the frame of the canonical face, (478, 3) centimetres."""
-    rotation, scale, shift = _pose(landmarks, basis)
-    return np.asarray(_upright(landmarks) @ rotation.T * scale + shift)
-
-
-def _pose(landmarks: Float32, basis: Basis) -> tuple[NDArray[np.float64], float, NDArray[np.float64]]:
-    """The rotation, scale and shift that take landmarks to the canonical face."""
-    rigid = list(RIGID)
-    return similarity(_upright(landmarks)[rigid], basis.neutral[rigid].astype(np.float64))
-
-
-def _upright(landmarks: Float32) -> NDArray[np.float64]:
-    """Landmarks with y up and z to the viewer."""
-    return np.asarray(landmarks.astype(np.float64) * (1, -1, -1))
+    points = upright(landmarks)
+    rotation, scale, shift = steady_similarity(points, basis.neutral)
+    return np.asarray(points @ rotation.T * scale + shift)
 
 
 def carried(rig: Rig, expression: Expression) -> NDArray[np.float64]:
