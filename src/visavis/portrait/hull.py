@@ -1,4 +1,4 @@
-"""The convex hull of points on a picture: the outline around a face or a part of it, and the pixels inside."""
+"""What points on a picture enclose: the window and the convex hull around them, and the pixels inside."""
 
 from __future__ import annotations
 
@@ -7,9 +7,31 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.types import Float32
+from visavis.types import Float32, Image
 
-__all__ = ["convex_hull", "inside_hull"]
+__all__ = ["convex_hull", "inside_hull", "window_around"]
+
+
+def window_around(image: Image, points: NDArray[Any], margin: float) -> tuple[Image, NDArray[np.float64]]:
+    """The part of a picture around points, and where it begins: a scan may have a hundred million pixels, a face few.
+
+    Args:
+        image: (H, W, 3) uint8.
+        points: (..., 2) in pixels; they may lie beyond the picture.
+        margin: pixels on each side of them, at least.
+
+    Returns:
+        A view of the picture, of at least one pixel, and the x and y of its first one, (2,).
+
+    >>> window, corner = window_around(np.zeros((100, 200, 3), np.uint8), np.array([[20.5, 30], [40, 35]]), 3)
+    >>> window.shape, corner.tolist()
+    ((12, 27, 3), [17.0, 27.0])
+    """
+    flat = points.reshape(-1, 2)
+    size = np.array(image.shape[1::-1])
+    low = np.clip(np.floor(flat.min(axis=0) - margin), 0, size - 1).astype(int)
+    high = np.clip(np.ceil(flat.max(axis=0) + margin) + 1, low + 1, size).astype(int)
+    return image[low[1] : high[1], low[0] : high[0]], low.astype(np.float64)
 
 
 def convex_hull(points: NDArray[Any]) -> Float32:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from visavis.portrait.easing import smooth_step
 from visavis.portrait.fields import Grid, spread_motions
+from visavis.portrait.hull import window_around
 from visavis.portrait.lipline import LipLine
 from visavis.portrait.motions import HEAD, MOTIONS
 from visavis.portrait.mouth import (
@@ -168,8 +169,9 @@ def _grain(painting: Image, points: Array) -> float:
     """Standard deviation of the painting's fine surface over the face, in grey levels, by a robust estimate."""
     import cv2
 
-    grey = cv2.cvtColor(painting, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    window, corner = window_around(painting, points[:MESH_POINTS], 8)
+    grey = cv2.cvtColor(window, cv2.COLOR_RGB2GRAY).astype(np.float32)
     fine = grey - cv2.GaussianBlur(grey, (0, 0), 1.5)
-    x0, y0 = np.maximum(points[:MESH_POINTS].min(axis=0).astype(int), 0)
-    x1, y1 = points[:MESH_POINTS].max(axis=0).astype(int)
+    x0, y0 = (np.maximum(points[:MESH_POINTS].min(axis=0), 0) - corner).astype(int)
+    x1, y1 = (points[:MESH_POINTS].max(axis=0) - corner).astype(int)
     return float(1.4826 * np.median(np.abs(fine[y0:y1, x0:x1])))
