@@ -200,9 +200,7 @@ def carry(canonical: Array, ict: Path, indices: Path) -> Array:
         name: _GAINS.get(_without_side(name), 1.0) * (weights @ ict_shape(name, shapes)) @ rotation.T * scale
         for name in BLENDSHAPES
     }
-    departure = _departure_of_open_lips(canonical, whole["jawOpen"])
-    whole["jawOpen"] = whole["jawOpen"] + departure
-    whole["mouthClose"] = whole["mouthClose"] - departure  # lips that a jaw would open stay together as they did
+    whole["jawOpen"] = whole["jawOpen"] + _departure_of_open_lips(canonical, whole["jawOpen"])
     return np.stack([shape + sum(_companions(name, whole)) for name, shape in whole.items()])
 
 

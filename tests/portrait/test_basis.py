@@ -44,7 +44,7 @@ def test_the_lower_lip_of_an_open_mouth_hangs_as_a_bowl() -> None:
 
 
 def test_lips_that_are_pressed_together_stay_so_as_the_jaw_opens() -> None:
-    """What the open jaw does to the lips, `mouthClose` takes back: between them is no more than at rest."""
+    """`mouthClose` holds them together on an open jaw, but for a tenth of what they would be apart."""
     basis = load_basis()
     both = basis.deltas[[BLENDSHAPE_INDEX["jawOpen"], BLENDSHAPE_INDEX["mouthClose"]]].sum(axis=0)
     face = basis.neutral + both
