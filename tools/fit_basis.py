@@ -36,7 +36,7 @@ from scipy.spatial import cKDTree
 from visavis.assets import AssetStore
 from visavis.faces import Landmarker
 from visavis.files import replacing
-from visavis.portrait.pose import similarity, steady_similarity, upright
+from visavis.portrait.pose import rigid_similarity, similarity
 from visavis.portrait.topology import (
     EYES,
     IBUG_68,
@@ -50,7 +50,7 @@ from visavis.portrait.topology import (
     MESH_POINTS,
 )
 from visavis.sources import open_source
-from visavis.types import BLENDSHAPES
+from visavis.types import BLENDSHAPES, upright
 
 Array = NDArray[np.float64]
 
@@ -80,8 +80,9 @@ _COMPANIONS: Final[Mapping[str, Mapping[str, float]]] = {
     "browOuterUp": {"browDown": -0.25, "eyeWide": 0.75, "cheekSquint": -0.35},
 }
 #: How the lips of an opened jaw depart from ICT's, which draw a wedge: inwards and down, from the corner of the mouth
-#: to the middle of a lip, as shares of how far the middle of the lower one goes. Medians of seven videos in which jaws
-#: open wide; the upper lip goes along with the corners alone.
+#: to the middle of a lip, as shares of how far the middle of the lower one goes. Medians of the seven videos in
+#: which jaws open wide, smoothed by hand; all frames together (`print_open_lips`) say as much of the lip, and half of
+#: the corners. The upper lip goes with the corners alone.
 _OPEN_LIPS: Final = (
     (LIP_LOWER, (0.07, 0.035, 0.01, -0.025, -0.025, 0), (0.065, 0.02, 0.03, 0.04, 0.02, 0)),
     (LIP_UPPER, (0.07, 0.035, 0.01, 0, 0, 0), (0.065, 0.05, 0.02, 0, 0, 0)),
@@ -97,6 +98,8 @@ _LIPS: Final = (
 )
 #: The share of a clip's frames, those with the least expression, whose median face is taken for the face at rest.
 _RESTING: Final = 0.1
+#: From this rise of its score on a jaw is wide open.
+_OPEN_JAW: Final = 0.45
 
 
 def canonical_face(task: Path) -> tuple[Array, Array]:
@@ -221,7 +224,7 @@ def _departure_of_open_lips(canonical: Array, jaw: Array) -> Array:
                 moved[point] = far * np.array([inward[step] * np.sign(5 - index), -down[step], 0])
         places, values = plane[[*moved, *still]], np.array([*moved.values(), *np.zeros((len(still), 3))])
         spread = RBFInterpolator(places, values, kernel="thin_plate_spline", smoothing=1e-3)(plane)
-        # Corners belong to both; the rest of the skin goes with the lip on its own side.
+        # The corners, which neither list has, and the rest of the skin go with the lip on their side of the cut.
         other = frozenset(LIP_UPPER if lip is LIP_LOWER else LIP_LOWER)
         own = (plane[:, 1] < cut) == (lip is LIP_LOWER)
         own[list(lip)], own[list(other)] = True, False
@@ -290,7 +293,7 @@ def measure(canonical: Array, clips: list[Path]) -> Measured:
                     assert face.landmarks is not None
                     assert face.blendshapes is not None
                     points = upright(face.landmarks)
-                    rotation, scale, shift = steady_similarity(points, canonical)
+                    rotation, scale, shift = rigid_similarity(points, canonical)
                     rows.append(points @ rotation.T * scale + shift)
                     shapes.append(face.blendshapes)
         if len(rows) < 30:
@@ -302,6 +305,25 @@ def measure(canonical: Array, clips: list[Path]) -> Measured:
         parts.append((scores - scores.mean(axis=0), points - points.mean(axis=0), scores - rest, points - face_at_rest))
         print(f"{clip.stem}: {len(rows)} faces")
     return Measured(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+
+
+def print_open_lips(jaw: Array, faces: Measured) -> None:
+    """How the lips go as a jaw (468, 3) opens, beside how they do in measured frames: inwards and down.
+
+    The mean of both sides, as shares of how far the middle of the lower lip goes, from the corner to the middle;
+    frames whose mouth smiles or puckers are left out.
+    """
+    risen = {name: faces.risen[:, BLENDSHAPES.index(name)] for name in ("jawOpen", "mouthSmileLeft", "mouthPucker")}
+    wide = (risen["jawOpen"] > _OPEN_JAW) & (risen["mouthSmileLeft"] < 0.3) & (risen["mouthPucker"] < 0.3)
+    measured = faces.strayed[wide]
+    print(f"lips of open jaws, carried and measured in {wide.sum()} frames: inwards, down")
+    for label, line in (("upper", LIP_INNER_UPPER), ("lower", LIP_INNER_LOWER)):
+        shares = []
+        for moves in (jaw[None], measured):
+            path = np.median(moves[:, list(line), :2] / -moves[:, LIP_INNER_LOWER[5], 1, None, None], axis=0)
+            shares += [(path[:6, 0] - path[:4:-1, 0]) / 2, -(path[:6, 1] + path[:4:-1, 1]) / 2]
+        for index, (inward, down, seen_inward, seen_down) in enumerate(zip(*shares, strict=True)):
+            print(f"{label} {index}: {inward:6.3f} {down:6.3f}   {seen_inward:6.3f} {seen_down:6.3f}")
 
 
 def main() -> None:
@@ -329,6 +351,8 @@ def main() -> None:
         ratios[index] = np.linalg.norm(theirs) / (np.linalg.norm(ours) + 1e-9)
         extents[index] = faces.extent(index, carried[index])
         print(f"{name:22} {spread[index]:7.3f} {cosines[index]:7.2f} {ratios[index]:7.2f} {extents[index]:7.2f}")
+
+    print_open_lips(carried[BLENDSHAPES.index("jawOpen")], faces)
 
     neutral = np.zeros((478, 3))
     neutral[:MESH_POINTS] = canonical

@@ -32,7 +32,7 @@ from visavis.errors import VisavisError
 from visavis.faces import Landmarker
 from visavis.files import replacing
 from visavis.portrait.motions import motion_weights
-from visavis.portrait.pose import steady_similarity
+from visavis.portrait.pose import rigid_similarity
 from visavis.portrait.rig import make_rig
 from visavis.portrait.score.motion import carried
 from visavis.portrait.topology import MESH_POINTS
@@ -177,7 +177,7 @@ def moved_from(still: Face, face: Face) -> Array:
     assert still.landmarks is not None
     assert face.landmarks is not None
     rest, now = still.landmarks.astype(np.float64), face.landmarks.astype(np.float64)
-    rotation, scale, shift = steady_similarity(now, rest)
+    rotation, scale, shift = rigid_similarity(now, rest)
     return np.asarray((now @ rotation.T * scale + shift - rest)[:MESH_POINTS, :2])
 
 

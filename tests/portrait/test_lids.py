@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from visavis.images import resize
 from visavis.portrait.basis import load_basis
 from visavis.portrait.eyemaker import make_eye
 from visavis.portrait.eyes import CLOSED, still_where_hidden, stretched
@@ -265,3 +266,24 @@ def test_an_eye_opens_and_closes_the_same_however_the_picture_hangs(madonna: Ope
         for now, then in zip(lid_positions(eye, weights), lid_positions(upright, weights), strict=True):
             np.testing.assert_allclose(now, then, atol=0.05)
         assert eye.white.mean() == pytest.approx(upright.white.mean(), abs=3)
+
+
+def test_the_white_of_a_large_scans_eye_is_the_same_by_smaller_blurs(
+    madonna: OpenPortrait, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is carried to behind the iris by blurs so wide that they are made of a smaller picture."""
+    scale, points = 6, madonna.rig.landmarks.astype(np.float64)
+    x, y = np.maximum(points.min(axis=0) - 20, 0).astype(int)
+    scan = resize(np.ascontiguousarray(madonna.image[y : y + 200, x : x + 200]), height=200 * scale)
+
+    def white() -> Image:
+        light, level = np.full(3, 200, np.float32), np.eye(3)
+        eye = make_eye(scan, (points - (x, y)) * scale, "Left", basis=load_basis(), rotation=level, highlight=light)
+        return eye.white
+
+    small = white()
+    monkeypatch.setattr("visavis.portrait.eyemaker._FINE_SIGMA", 1e9)
+    whole = white()
+    difference = np.abs(small.astype(int) - whole)
+    assert 0 < difference.max() <= 2
+    assert difference.mean() < 0.2

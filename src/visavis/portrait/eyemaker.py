@@ -43,7 +43,7 @@ _BROW_SHADE: Final = 0.3
 _BROW_NARROWS: Final = (0.2, 0.3)
 #: How far the iris turns at full gaze, in eye widths: to the side, and up or down.
 _GAZE_REACH: Final = (0.17, 0.10)
-#: A blur wider than this, in pixels, is made of a smaller picture.
+#: A blur is made of a picture so small that it is at least so wide there, in pixels; narrower ones at full size.
 _FINE_SIGMA: Final = 32.0
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from visavis.types import Float32, Image
 
-__all__ = ["convex_hull", "inside_hull", "window_around"]
+__all__ = ["convex_hull", "inside_hull", "softened_around", "window_around"]
+
+#: A blur's kernel reaches at most so many of its widths, in OpenCV's hands; two pixels more to interpolate.
+_KERNEL: Final = 4.0
+_BETWEEN: Final = 2.0
 
 
 def window_around(image: Image, points: NDArray[Any], margin: float) -> tuple[Image, NDArray[np.float64]]:
@@ -32,6 +36,23 @@ def window_around(image: Image, points: NDArray[Any], margin: float) -> tuple[Im
     low = np.clip(np.floor(flat.min(axis=0) - margin), 0, size - 1).astype(int)
     high = np.clip(np.ceil(flat.max(axis=0) + margin) + 1, low + 1, size).astype(int)
     return image[low[1] : high[1], low[0] : high[0]], low.astype(np.float64)
+
+
+def softened_around(
+    image: Image, points: NDArray[Any], sigma: float, *, grey: bool = False
+) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    """The part of a picture around points, blurred, and where it begins; at the points as if all had been blurred.
+
+    Args:
+        image: (H, W, 3) uint8.
+        points: (..., 2) in pixels, at which it will be looked up.
+        sigma: of the blur in pixels.
+        grey: whether in grey, (h, w).
+    """
+    import cv2
+
+    window, corner = window_around(image, points, np.ceil(_KERNEL * sigma) + _BETWEEN)
+    return cv2.GaussianBlur(cv2.cvtColor(window, cv2.COLOR_RGB2GRAY) if grey else window, (0, 0), sigma), corner
 
 
 def convex_hull(points: NDArray[Any]) -> Float32:

@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.portrait.hull import window_around
+from visavis.portrait.hull import softened_around
 from visavis.portrait.topology import LIP_INNER_LOWER, LIP_INNER_UPPER
 from visavis.types import Float32, Image
 
@@ -109,9 +109,7 @@ def find_lip_line(image: Image, points: Array) -> tuple[LipLine, float]:
     reach = max(0.055 * width, 2.0)
     offsets = np.linspace(-reach, reach, 41)
     places = middle[:, None] + offsets[None, :, None] * down
-    soft = max(width / 150, 0.5)
-    window, corner = window_around(image, places, 5 * soft + 2)
-    grey = cv2.GaussianBlur(cv2.cvtColor(window, cv2.COLOR_RGB2GRAY), (0, 0), soft)
+    grey, corner = softened_around(image, places, max(width / 150, 0.5), grey=True)
     places = (places - corner).astype(np.float32)
     dark = cv2.remap(grey, places[:, :, 0], places[:, :, 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     # Dark is good, far from the landmarks is bad; near the corners the landmarks are all there is.

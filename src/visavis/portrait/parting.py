@@ -1,6 +1,6 @@
 """Lips that are painted apart: where the upper one ends, and where the lower one begins.
 
-    parting = find_parting(painting, line, gap)
+    parting = find_parting(painting, points, line, gap)
     parting.upper.depth(places) < 0  # on the upper lip
 
 What is between lips has less of their red. Teeth are as light as the lips or lighter, and so told from the dark line of
@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.portrait.hull import window_around
+from visavis.portrait.hull import softened_around
 from visavis.portrait.lipline import LipLine, along_mouth, cheapest_path
 from visavis.portrait.paint import paint_in_frame
 from visavis.portrait.topology import LIP_INNER_LOWER, LIP_INNER_UPPER
@@ -140,11 +140,11 @@ def _unrolled(image: Image, line: LipLine) -> tuple[Array, Array]:
     """The paint along the line and across it in CIELAB: lightness, and green to red, (65, 85) each."""
     import cv2
 
-    soft = max(line.width / 120, 0.5)
-    window, corner = window_around(image, line.points, np.abs(_OFFSETS).max() * line.width + 5 * soft + 2)
-    smooth = cv2.GaussianBlur(window, (0, 0), soft)
+    offsets = _OFFSETS[:, None] * line.width
+    places = line.points + offsets[[0, -1], None] * line.down
+    smooth, corner = softened_around(image, places, max(line.width / 120, 0.5))
     frame = line.points[0] - corner, line.axis, line.down
-    across = _OFFSETS[:, None] * line.width + ((line.points - line.points[0]) @ line.down)[None]
+    across = offsets + ((line.points - line.points[0]) @ line.down)[None]
     strip = paint_in_frame(smooth, frame, line.along(line.points), across)
     lightness, red, _ = cv2.split(cv2.cvtColor(strip / 255, cv2.COLOR_RGB2LAB).astype(np.float64))
     return lightness.T, red.T

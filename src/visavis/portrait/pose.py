@@ -9,17 +9,12 @@ from numpy.typing import NDArray
 
 from visavis.portrait.topology import RIGID
 
-__all__ = ["similarity", "steady_similarity", "upright"]
+__all__ = ["rigid_similarity", "similarity"]
 
 Array = NDArray[np.float64]
 
 
-def upright(landmarks: NDArray[Any]) -> Array:
-    """(N, 3) landmarks, whose y goes down and z away, with y up and z to the viewer."""
-    return np.asarray(landmarks.astype(np.float64) * (1, -1, -1))
-
-
-def steady_similarity(source: NDArray[Any], target: NDArray[Any]) -> tuple[Array, float, Array]:
+def rigid_similarity(source: NDArray[Any], target: NDArray[Any]) -> tuple[Array, float, Array]:
     """The `similarity` of two faces by the points that expressions hardly move.
 
     Args:
@@ -27,12 +22,12 @@ def steady_similarity(source: NDArray[Any], target: NDArray[Any]) -> tuple[Array
         target: as many.
 
     >>> face = np.arange(1404.0).reshape(468, 3) ** 0.5
-    >>> _, s, t = steady_similarity(face, 2 * face + 1)
+    >>> _, s, t = rigid_similarity(face, 2 * face + 1)
     >>> round(s, 6), t.round(6).tolist()
     (2.0, [1.0, 1.0, 1.0])
     """
-    steady = list(RIGID)
-    return similarity(source[steady], target[steady])
+    rigid = list(RIGID)
+    return similarity(source[rigid], target[rigid])
 
 
 def similarity(source: NDArray[Any], target: NDArray[Any]) -> tuple[Array, float, Array]:

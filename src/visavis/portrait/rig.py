@@ -31,7 +31,7 @@ from visavis.portrait.motions import HEAD, MOTIONS, SWAY
 from visavis.portrait.mouth import Mouth, read_palette
 from visavis.portrait.mouthmaker import make_mouth
 from visavis.portrait.paint import edge_softness, face_sharpness
-from visavis.portrait.pose import steady_similarity, upright
+from visavis.portrait.pose import rigid_similarity
 from visavis.portrait.projection import painted_motions
 from visavis.portrait.sway import largest_sway, sway_fields
 from visavis.portrait.topology import (
@@ -44,7 +44,7 @@ from visavis.portrait.topology import (
     MESH_POINTS,
 )
 from visavis.portrait.veil import read_veil
-from visavis.types import BLENDSHAPES, Face, Float32, Image, check_image, head_angles
+from visavis.types import BLENDSHAPES, Face, Float32, Image, check_image, head_angles, upright
 
 __all__ = ["MIN_FACE_WIDTH", "Rig", "make_rig"]
 
@@ -137,7 +137,7 @@ def make_rig(painting: Image, face: Face, *, basis: Basis | None = None) -> Rig:
     landmarks = face.landmarks.astype(np.float64)
     points = landmarks[:, :2]
     in_space = upright(landmarks)
-    rotation, scale, _ = steady_similarity(basis.neutral, in_space)
+    rotation, scale, _ = rigid_similarity(basis.neutral, in_space)
     face_width = scale * basis.width
     yaw, pitch, roll = head_angles(rotation)
     if face_width < MIN_FACE_WIDTH:

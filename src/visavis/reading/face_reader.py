@@ -119,6 +119,8 @@ class _Memory:
 class FaceReader:
     """Reads expression, attributes and emotion, and steadies those of faces that have a track id.
 
+    >>> import numpy as np
+    >>> from visavis.reading import create_emotion_reader
     >>> reader = FaceReader(emotions=create_emotion_reader("blendshapes"))
     >>> face = Face(np.zeros(4, np.float32), blendshapes=np.zeros(52, np.float32))
     >>> reader.read(face).emotion.dominant

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from visavis.errors import ModelError
-from visavis.types import Face, Float32
+from visavis.types import Face, Float32, upright
 
 __all__ = ["SHAPE_FEATURES", "ShapeReading", "load_shape", "shape_features"]
 
@@ -35,8 +35,7 @@ def shape_features(face: Face) -> Float32 | None:
         return None
     turn = face.pose[:3, :3].astype(np.float64)
     size = np.cbrt(abs(np.linalg.det(turn)))
-    # Landmarks count y down and depth away from the camera, the pose y up and z towards it.
-    points = face.landmarks.astype(np.float64) * (1, -1, -1)
+    points = upright(face.landmarks)
     points -= points.mean(axis=0)
     spread = np.sqrt((points**2).sum())
     if size < 1e-9 or spread < 1e-9:

@@ -27,7 +27,7 @@ class RigFiles:
     """The files of one rig; `manifest.json` names the others.
 
     >>> RigFiles({"manifest.json": b"{}"}).digest[:8]
-    '0b0ee60c'
+    'b3e3b1cb'
 
     Raises:
         ValueError: no manifest among them, or a name that is not plain.

@@ -18,7 +18,7 @@ from __future__ import annotations
 from visavis.types.arrays import Float32, Image, check_image
 from visavis.types.emotion import CIRCUMPLEX, EMOTIONS, UNSURE, Emotion, Reason
 from visavis.types.expression import BLENDSHAPE_INDEX, BLENDSHAPES, Expression
-from visavis.types.face import MESH_POINTS, Face, Frame, head_angles
+from visavis.types.face import MESH_POINTS, Face, Frame, head_angles, upright
 from visavis.types.reading import Reading, Snapshot
 
 __all__ = [
@@ -39,4 +39,5 @@ __all__ = [
     "Snapshot",
     "check_image",
     "head_angles",
+    "upright",
 ]

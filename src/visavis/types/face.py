@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from visavis.types.arrays import Float32, Image, check_array, check_image
 from visavis.types.expression import BLENDSHAPES
 
-__all__ = ["MESH_POINTS", "Face", "Frame", "head_angles"]
+__all__ = ["MESH_POINTS", "Face", "Frame", "head_angles", "upright"]
 
 #: Points of MediaPipe's face mesh; landmarks after these are of the irises.
 MESH_POINTS: Final = 468
@@ -109,6 +109,15 @@ class Face:
     def center(self) -> tuple[float, float]:
         """Centre of the box, `(x, y)` in pixels."""
         return float(self.box[0] + self.box[2]) / 2, float(self.box[1] + self.box[3]) / 2
+
+
+def upright(landmarks: NDArray[Any]) -> NDArray[np.float64]:
+    """Landmarks (N, 3), whose y goes down and z away from the camera, with y up and z towards it, as a pose has them.
+
+    >>> upright(np.array([[1.0, 2.0, 3.0]])).tolist()
+    [[1.0, -2.0, -3.0]]
+    """
+    return np.asarray(landmarks.astype(np.float64) * (1, -1, -1))
 
 
 def head_angles(pose: NDArray[Any]) -> tuple[float, float, float]:

@@ -14,13 +14,13 @@ from visavis.portrait.fields import Grid
 from visavis.portrait.lids import lid_positions
 from visavis.portrait.motions import motion_weights
 from visavis.portrait.movement import Movement
-from visavis.portrait.pose import steady_similarity, upright
+from visavis.portrait.pose import rigid_similarity
 from visavis.portrait.projection import facing_of
 from visavis.portrait.render import PortraitRenderer
 from visavis.portrait.rig import Rig
 from visavis.portrait.score.reach import find_window
 from visavis.portrait.topology import EYES, LIP_LOWER, LIP_UPPER, MESH_POINTS
-from visavis.types import EMOTIONS, Expression, Float32, Image
+from visavis.types import EMOTIONS, Expression, Float32, Image, upright
 
 __all__ = ["ReadLandmarks", "carried", "freed_of_pose", "measure_motion", "measure_seen_motion"]
 
@@ -71,7 +71,7 @@ def measure_seen_motion(
         return figures
     window, seen = found
     rest = freed_of_pose(seen, basis)
-    to_canonical, _, _ = steady_similarity(upright(seen), basis.neutral)
+    to_canonical, _, _ = rigid_similarity(upright(seen), basis.neutral)
     visible = facing_of(basis, to_canonical.T)[:MESH_POINTS] > _TURNED_AWAY
     for label in EMOTIONS[1:]:
         shown = read(window.cut(renderer.render(presets[label])))
@@ -87,7 +87,7 @@ def measure_seen_motion(
 def freed_of_pose(landmarks: Float32, basis: Basis) -> NDArray[np.float64]:
     """Landmarks in the frame of the canonical face, (478, 3) centimetres."""
     points = upright(landmarks)
-    rotation, scale, shift = steady_similarity(points, basis.neutral)
+    rotation, scale, shift = rigid_similarity(points, basis.neutral)
     return np.asarray(points @ rotation.T * scale + shift)
 
 

@@ -315,7 +315,8 @@ class Moving {
     const { cavity, upperTeeth, masks, stirredLips } = this;
     const { skull, jaw, shade, stirred } = pose;
     programs.mouth.run({
-      ...common, ...this.lips.uniforms, cavity, upperTeeth, masks, stirredLips, skull, jaw, shade, stirred,
+      ...common, ...this.lips.uniforms, box: this.lips.box.slice(0, 2), cavity, upperTeeth, masks, stirredLips,
+      skull, jaw, shade, stirred,
     });
     gl.disable(gl.SCISSOR_TEST);
   }

@@ -1,5 +1,5 @@
 // The portrait's fragment shaders. They follow the reference renderer step by step (portrait/render.py, and what it draws with:
-// movement.py, inverse.py, paint.py, lids.py and loops/).
+// movement.py, inverse.py, warp.py, paint.py, lids.py and loops/).
 //
 // All textures but the screen have their first row at the top. Places are in pixels of the painting, (0, 0) being the
 // centre of the first; `density` is texels of the source for one pixel of the painting.
@@ -258,7 +258,7 @@ void main() {
 const warp = (packed) => `${HEAD}${offsets(packed)}
 uniform sampler2D map;     // for each node of the grid, where its paint comes from
 uniform ivec2 nodes;
-uniform vec2 first;        // the grid's first node
+uniform vec2 first;        // where the map begins: at the grid's first node, or half a pixel before
 uniform float spacing;
 uniform sampler2D paint;   // the painting, or its part with creases
 uniform vec2 corner;       // first texel of that part
@@ -278,7 +278,8 @@ vec2 sourceOf(vec2 place, int layer) {
   return place + mix(above, below, f.y);
 }
 
-// The paint at a texel between texels, as paint.moved_paint: bilinear, and sharpened by what that takes away; or soft.
+// The paint at a texel between texels: bilinear, and sharpened by what that takes away; or soft. As paint.moved_paint
+// wherever paint is not pressed together, but blurred by what lies beside it in the painting.
 uniform float sharpness;
 vec2 texelOf(vec2 place) { return floor(((place + 0.5) * density - 0.5 - corner) * 1024.0 + 0.5) / 1024.0; }
 
@@ -501,6 +502,7 @@ uniform sampler2D cavity;
 uniform sampler2D upperTeeth;
 uniform sampler2D masks;  // coverage and shadow of the lower lip, then of the upper
 uniform sampler2D stirredLips;  // coverage of the lower lip and of the upper once painted lips have moved
+uniform vec2 box;          // first pixel of these pictures
 uniform vec2 skull;
 uniform vec2 jaw;
 uniform float shade;      // how much of the light does not come into the cavity; its square, not to the upper teeth
@@ -508,14 +510,14 @@ uniform float stirred;    // how far they have, from 0 to 1
 uniform float level;
 void main() {
   vec2 place = here();
-  vec4 teeth = softAt(upperTeeth, place - skull, first, level);
-  vec3 picture = mix(softAt(cavity, place - jaw, first, level).rgb * (1.0 - shade), teeth.rgb * (1.0 - shade * shade), teeth.a);
+  vec4 teeth = softAt(upperTeeth, place - skull, box, level);
+  vec3 picture = mix(softAt(cavity, place - jaw, box, level).rgb * (1.0 - shade), teeth.rgb * (1.0 - shade * shade), teeth.a);
   vec2 fromLower = sourceOf(place, 0), fromUpper = sourceOf(place, 1);
   float softLower = softnessOf(fromLower), softUpper = softnessOf(fromUpper);
-  vec2 lower = softAt(masks, fromLower, first, level).rg, upper = softAt(masks, fromUpper, first, level).ba;
+  vec2 lower = softAt(masks, fromLower, box, level).rg, upper = softAt(masks, fromUpper, box, level).ba;
   if (stirred > 0.0) {
-    lower.x = mix(lower.x, softAt(stirredLips, fromLower, first, level).r, stirred);
-    upper.x = mix(upper.x, softAt(stirredLips, fromUpper, first, level).g, stirred);
+    lower.x = mix(lower.x, softAt(stirredLips, fromLower, box, level).r, stirred);
+    upper.x = mix(upper.x, softAt(stirredLips, fromUpper, box, level).g, stirred);
   }
   // Both lips' shadows fall on what lies inside alone, so a closing mouth does not darken.
   picture *= (1.0 - lower.y) * (1.0 - upper.y);
