@@ -132,12 +132,12 @@ class Mesh {
       programs.unfold.run({ field: two });
     }
     two.bind();
-    const part = whole
-      ? { isPart: 1, whole: whole.targets[0], corner: [grid.x0 - whole.grid.x0, grid.y0 - whole.grid.y0].map((way) => way / grid.step) }
-      : { isPart: 0, whole: one, corner: [0, 0] };
-    programs.invert.run({ field: one, nodes, spacing: grid.step, reach, ...part });
+    const corner = whole ? [grid.x0 - whole.grid.x0, grid.y0 - whole.grid.y0].map((way) => way / grid.step) : [0, 0];
+    const part = { isPart: Number(Boolean(whole)), corner };
+    const map = whole?.targets[0]; // a sampler that is not read must still have something else than what is drawn into
+    programs.invert.run({ field: one, nodes, spacing: grid.step, reach, ...part, whole: map ?? one });
     one.bind();
-    programs.median.run({ field: two, nodes, reach });
+    programs.median.run({ field: two, nodes, reach, ...part, whole: map ?? two });
     if (!this.between) return;
     two.bind();
     programs.before.run({ field: one, nodes, spacing: grid.step, reach });

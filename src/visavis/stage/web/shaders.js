@@ -36,6 +36,13 @@ int layerOf(int row) { return row / nodes.y; }
 ivec2 nodeIn(ivec2 node, int layer) { return clamp(node, ivec2(0), nodes - 1) + ivec2(0, layer * nodes.y); }
 `;
 
+// Of a grid that is a part of another: where that one's paint comes from, and the part's first node in it.
+const PART = `
+uniform sampler2D whole;
+uniform int isPart;
+uniform ivec2 corner;
+`;
+
 /** The weighted sum of the motions' fields. */
 export const sum = (packed) => `${HEAD}${offsets(packed)}${STACK}
 uniform isampler2DArray fields;
@@ -94,13 +101,9 @@ void main() {
 }`;
 
 /** Where the paint comes from: Newton's method on the nodes, with Sobel's derivatives, as portrait/loops/inverse.py. */
-export const invert = (packed) => `${HEAD}${offsets(packed)}${STACK}
+export const invert = (packed) => `${HEAD}${offsets(packed)}${STACK}${PART}
 uniform sampler2D field;
 uniform float spacing;
-// Of a grid that is a part of another: where that one's paint comes from, and the part's first node in it.
-uniform sampler2D whole;
-uniform int isPart;
-uniform ivec2 corner;
 out vec4 colour;
 void main() {
   ivec2 at = ivec2(gl_FragCoord.xy);
@@ -159,10 +162,18 @@ function medianOf25() {
 /** The median of each node's 5 by 5 neighbours, which keeps order where a field folds. */
 export const median = (packed) => {
   const { body, result } = medianOf25();
-  const take = (i) => `vec2 v${i} = readOffset(field, nodeIn(node + ivec2(${(i % 5) - 2}, ${Math.floor(i / 5) - 2}), layer));`;
-  return `${HEAD}${offsets(packed)}${STACK}
+  const take = (i) => `vec2 v${i} = offsetAt(node + ivec2(${(i % 5) - 2}, ${Math.floor(i / 5) - 2}), layer);`;
+  return `${HEAD}${offsets(packed)}${STACK}${PART}
 uniform sampler2D field;
 out vec4 colour;
+
+// Around a part lies the whole; around that its own border is repeated.
+vec2 offsetAt(ivec2 node, int layer) {
+  bool beyond = any(lessThan(node, ivec2(0))) || any(greaterThan(node, nodes - 1));
+  if (isPart == 1 && beyond) return readOffset(whole, clamp(node + corner, ivec2(0), textureSize(whole, 0) - 1));
+  return readOffset(field, nodeIn(node, layer));
+}
+
 void main() {
   ivec2 at = ivec2(gl_FragCoord.xy);
   int layer = layerOf(at.y);
@@ -278,8 +289,6 @@ vec2 sourceOf(vec2 place, int layer) {
   return place + mix(above, below, f.y);
 }
 
-// The paint at a texel between texels: bilinear, and sharpened by what that takes away; or soft. As paint.moved_paint
-// wherever paint is not pressed together, but blurred by what lies beside it in the painting.
 uniform float sharpness;
 vec2 texelOf(vec2 place) { return floor(((place + 0.5) * density - 0.5 - corner) * 1024.0 + 0.5) / 1024.0; }
 
@@ -289,13 +298,12 @@ float sharpenedAt(vec2 f) {
   return sharpness * (1.0 - whole.x * whole.y);
 }
 
-vec3 paintAt(vec2 place, float soft) {
-  vec2 texel = texelOf(place);
+// The paint at a texel between texels, bilinear, and the same blurred by [1 2 1] / 4 along both axes of the painting.
+struct Paint { vec3 straight, blurred; };
+Paint lookUp(vec2 texel) {
   ivec2 bounds = textureSize(paint, 0) - 1;
   ivec2 a = ivec2(floor(texel));
   vec2 f = texel - vec2(a);
-  if (f == vec2(0.0) && soft == 0.0) return texelFetch(paint, clamp(a, ivec2(0), bounds), 0).rgb;
-  float share = sharpenedAt(f);
   vec4 straightX = vec4(0.0, 1.0 - f.x, f.x, 0.0), straightY = vec4(0.0, 1.0 - f.y, f.y, 0.0);
   vec4 blurredX = vec4(1.0 - f.x, 2.0 - f.x, 1.0 + f.x, f.x) / 4.0, blurredY = vec4(1.0 - f.y, 2.0 - f.y, 1.0 + f.y, f.y) / 4.0;
   bool within = all(greaterThan(a, ivec2(0))) && all(lessThan(a, bounds - 1)); // nearly always
@@ -317,10 +325,17 @@ vec3 paintAt(vec2 place, float soft) {
     straight += straightY[row] * (straightX.y * two + straightX.z * three);
     blurred += blurredY[row] * (blurredX.x * one + blurredX.y * two + blurredX.z * three + blurredX.w * four);
   }
-  return mix(clamp(straight + share * (straight - blurred), 0.0, 1.0), blurred, soft);
+  return Paint(straight, blurred);
 }
 
-vec3 paintAt(vec2 place) { return paintAt(place, 0.0); }
+// The paint that comes from a place, sharpened by what lies beside it in the painting: as paint.moved_paint wherever
+// paint is neither pressed together nor drawn out.
+vec3 paintAt(vec2 place) {
+  vec2 texel = texelOf(place), f = fract(texel);
+  if (f == vec2(0.0)) return texelFetch(paint, clamp(ivec2(texel), ivec2(0), textureSize(paint, 0) - 1), 0).rgb;
+  Paint at = lookUp(texel);
+  return clamp(at.straight + sharpenedAt(f) * (at.straight - at.blurred), 0.0, 1.0);
+}
 
 // How soft paint that comes from these places must be, as paint.squeezed_paint.
 float softnessOf(vec2 from) {
@@ -330,6 +345,32 @@ float softnessOf(vec2 from) {
 
 vec4 softAt(sampler2D from, vec2 place, vec2 origin, float level) {
   return textureLod(from, (place - origin + 0.5) / vec2(textureSize(from, 0)), level);
+}
+`;
+
+// Lids and lips press paint together and draw it out: what lies beside it in the painting does not lie there in the
+// picture. There it is sharpened by its neighbours in the picture, wholly as paint.moved_paint; for shaders that tell
+// by `texelAt` where the paint of a place on the screen comes from.
+const SHARP_PAINT = `
+vec3 straightAt(vec2 texel) {
+  ivec2 bounds = textureSize(paint, 0) - 1, a = ivec2(floor(texel));
+  vec2 f = texel - vec2(a);
+  ivec2 low = clamp(a, ivec2(0), bounds), high = clamp(a + 1, ivec2(0), bounds);
+  return mix(
+    mix(texelFetch(paint, low, 0).rgb, texelFetch(paint, ivec2(high.x, low.y), 0).rgb, f.x),
+    mix(texelFetch(paint, ivec2(low.x, high.y), 0).rgb, texelFetch(paint, high, 0).rgb, f.x), f.y);
+}
+
+vec3 sharpPaint(vec2 place, vec2 texel, int layer) {
+  vec3 straight = straightAt(texel);
+  float share = sharpenedAt(fract(texel));
+  if (share == 0.0) return straight;
+  vec3 blurred = straight / 4.0;
+  for (int i = 0; i < 9; i++) {
+    ivec2 step = ivec2(i % 3, i / 3) - 1;
+    if (i != 4) blurred += straightAt(texelAt(place + vec2(step) / density, layer)) / ((step.x == 0 || step.y == 0) ? 8.0 : 16.0);
+  }
+  return clamp(straight + share * (straight - blurred), 0.0, 1.0);
 }
 `;
 
@@ -434,38 +475,18 @@ vec2 skinAt(vec2 place, Lids at) {
   float from = at.v < (edge.x + edge.y) / 2.0 ? stretched(at.v, edge.x, still.x, end.x) : stretched(at.v, edge.y, still.y, end.y);
   return texelOf(place + (from - at.v) * down);
 }
-
-// Paint at a texel between texels, bilinear.
-vec3 straightAt(vec2 texel) {
-  ivec2 bounds = textureSize(paint, 0) - 1, a = ivec2(floor(texel));
-  vec2 f = texel - vec2(a);
-  ivec2 low = clamp(a, ivec2(0), bounds), high = clamp(a + 1, ivec2(0), bounds);
-  return mix(
-    mix(texelFetch(paint, low, 0).rgb, texelFetch(paint, ivec2(high.x, low.y), 0).rgb, f.x),
-    mix(texelFetch(paint, ivec2(low.x, high.y), 0).rgb, texelFetch(paint, high, 0).rgb, f.x), f.y);
+vec2 texelAt(vec2 place, int layer) {
+  vec2 from = sourceOf(place, layer);
+  return skinAt(from, lidsAt(from));
 }
-
+${SHARP_PAINT}
 void main() {
   vec2 centre = here(), place = sourceOf(centre, 0);
   Lids at = lidsAt(place);
   vec4 rest = at.rest;
   vec2 lids = at.edges;
   float u = at.u, v = at.v;
-  vec2 texel = skinAt(place, at);
-  vec3 skin = straightAt(texel);
-  float taken = sharpenedAt(fract(texel));
-  if (taken > 0.0) {
-    // Lids press paint together, and what lies beside it in the painting may lie far from it here: it is sharpened by
-    // its neighbours in the picture, as paint.moved_paint.
-    vec3 blurred = skin * 0.25;
-    for (int i = 0; i < 9; i++) {
-      if (i == 4) continue;
-      ivec2 step = ivec2(i % 3, i / 3) - 1;
-      vec2 beside = sourceOf(centre + vec2(step) / density, 0);
-      blurred += straightAt(skinAt(beside, lidsAt(beside))) / ((step.x == 0 || step.y == 0) ? 8.0 : 16.0);
-    }
-    skin = clamp(skin + taken * (skin - blurred), 0.0, 1.0);
-  }
+  vec3 skin = sharpPaint(centre, skinAt(place, at), 0);
   // The far part of a lid that closes rolls out from under the brow.
   float way = closed * (rest.y - rest.x);
   float gone = clamp((lids.x - rest.x) / max(way, 1e-3), 0.0, 1.0);
@@ -508,6 +529,14 @@ uniform vec2 jaw;
 uniform float shade;      // how much of the light does not come into the cavity; its square, not to the upper teeth
 uniform float stirred;    // how far they have, from 0 to 1
 uniform float level;
+vec2 texelAt(vec2 place, int layer) { return texelOf(sourceOf(place, layer)); }
+${SHARP_PAINT}
+vec3 lipAt(vec2 place, vec2 from, int layer, float soft) {
+  vec2 texel = texelOf(from);
+  vec3 sharp = sharpPaint(place, texel, layer);
+  return soft > 0.0 ? mix(sharp, lookUp(texel).blurred, soft) : sharp;
+}
+
 void main() {
   vec2 place = here();
   vec4 teeth = softAt(upperTeeth, place - skull, box, level);
@@ -521,7 +550,7 @@ void main() {
   }
   // Both lips' shadows fall on what lies inside alone, so a closing mouth does not darken.
   picture *= (1.0 - lower.y) * (1.0 - upper.y);
-  if (lower.x > 0.0) picture = mix(picture, paintAt(fromLower, softLower), lower.x);
-  if (upper.x > 0.0) picture = mix(picture, paintAt(fromUpper, softUpper), upper.x);
+  if (lower.x > 0.0) picture = mix(picture, lipAt(place, fromLower, 0, softLower), lower.x);
+  if (upper.x > 0.0) picture = mix(picture, lipAt(place, fromUpper, 1, softUpper), upper.x);
   colour = vec4(picture, 1.0);
 }`;
