@@ -84,8 +84,13 @@ _COMPANIONS: Final[Mapping[str, Mapping[str, float]]] = {
 #: which jaws open wide, smoothed by hand; all frames together (`print_open_lips`) say as much of the lip, and half of
 #: the corners. The upper lip goes with the corners alone.
 _OPEN_LIPS: Final = (
-    (LIP_LOWER, (0.07, 0.035, 0.01, -0.025, -0.025, 0), (0.065, 0.02, 0.03, 0.04, 0.02, 0)),
-    (LIP_UPPER, (0.07, 0.035, 0.01, 0, 0, 0), (0.065, 0.05, 0.02, 0, 0, 0)),
+    (
+        LIP_LOWER,
+        (LIP_OUTER_LOWER, LIP_INNER_LOWER),
+        (0.07, 0.035, 0.01, -0.025, -0.025, 0),
+        (0.065, 0.02, 0.03, 0.04, 0.02, 0),
+    ),
+    (LIP_UPPER, (LIP_OUTER_UPPER, LIP_INNER_UPPER), (0.07, 0.035, 0.01, 0, 0, 0), (0.065, 0.05, 0.02, 0, 0, 0)),
 )
 #: The skin goes along with them as far away as this, in centimetres.
 _AROUND_LIPS: Final = 1.2
@@ -215,9 +220,8 @@ def _departure_of_open_lips(canonical: Array, jaw: Array) -> Array:
     edges = np.array([LIP_INNER_LOWER, LIP_OUTER_LOWER, LIP_INNER_UPPER, LIP_OUTER_UPPER]).ravel()
     away = np.linalg.norm(plane[:, None] - plane[edges], axis=2).min(axis=1)
     still = np.flatnonzero(away > _AROUND_LIPS)
-    for lip, inward, down in _OPEN_LIPS:
+    for (lip, lines, inward, down), (other, *_) in zip(_OPEN_LIPS, reversed(_OPEN_LIPS), strict=True):
         moved = {}
-        lines = (LIP_OUTER_LOWER, LIP_INNER_LOWER) if lip is LIP_LOWER else (LIP_OUTER_UPPER, LIP_INNER_UPPER)
         for line in lines:
             for index, point in enumerate(line):
                 step = min(index, 10 - index)
@@ -225,7 +229,6 @@ def _departure_of_open_lips(canonical: Array, jaw: Array) -> Array:
         places, values = plane[[*moved, *still]], np.array([*moved.values(), *np.zeros((len(still), 3))])
         spread = RBFInterpolator(places, values, kernel="thin_plate_spline", smoothing=1e-3)(plane)
         # The corners, which neither list has, and the rest of the skin go with the lip on their side of the cut.
-        other = frozenset(LIP_UPPER if lip is LIP_LOWER else LIP_LOWER)
         own = (plane[:, 1] < cut) == (lip is LIP_LOWER)
         own[list(lip)], own[list(other)] = True, False
         departure[own] = spread[own]

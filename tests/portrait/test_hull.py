@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
-from visavis.portrait.hull import convex_hull, inside_hull, window_around
+from visavis.portrait.hull import convex_hull, inside_hull
 
 
 def test_only_corners_are_of_the_hull() -> None:
@@ -24,24 +23,3 @@ def test_its_corners_lie_on_the_nearest_pixels_and_belong_to_it() -> None:
 
 def test_a_hull_that_reaches_beyond_the_picture_is_cut_there() -> None:
     assert inside_hull(np.array([[-20.0, -20.0], [40.0, -20.0], [40.0, 40.0], [-20.0, 40.0]]), (9, 12)).all()
-
-
-@pytest.mark.parametrize(
-    ("points", "corner", "shape"),
-    [
-        ([[20.5, 30.0], [40.0, 35.0]], (17, 27), (12, 27)),
-        ([[-9.0, -9.0], [4.0, 2.0]], (0, 0), (6, 8)),
-        ([[195.0, 95.0], [230.0, 130.0]], (192, 92), (8, 8)),
-        ([[-50.0, 400.0], [-40.0, 410.0]], (0, 99), (1, 1)),
-    ],
-    ids=["within", "over the first corner", "over the last corner", "beyond it"],
-)
-def test_a_window_holds_the_points_as_far_as_the_picture_goes(
-    points: list[list[float]], corner: tuple[int, int], shape: tuple[int, int]
-) -> None:
-    image = np.arange(100 * 200 * 3, dtype=np.uint32).reshape(100, 200, 3).astype(np.uint8)
-    window, first = window_around(image, np.array(points), 3)
-    assert tuple(first) == corner
-    assert window.shape == (*shape, 3)
-    x, y = corner
-    np.testing.assert_array_equal(window, image[y : y + shape[0], x : x + shape[1]])

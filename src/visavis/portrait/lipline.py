@@ -14,8 +14,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.portrait.hull import softened_around
 from visavis.portrait.topology import LIP_INNER_LOWER, LIP_INNER_UPPER
+from visavis.portrait.window import softened_around
 from visavis.types import Float32, Image
 
 __all__ = ["PARTED", "LipLine", "along_mouth", "cheapest_path", "find_lip_line"]

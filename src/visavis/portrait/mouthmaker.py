@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from visavis.portrait.easing import smooth_step
 from visavis.portrait.fields import Grid, spread_motions
-from visavis.portrait.hull import window_around
 from visavis.portrait.lipline import LipLine
 from visavis.portrait.motions import HEAD, MOTIONS
 from visavis.portrait.mouth import (
@@ -33,6 +32,7 @@ from visavis.portrait.topology import (
     MESH_POINTS,
 )
 from visavis.portrait.veil import Veil
+from visavis.portrait.window import window_around
 from visavis.types import Float32, Image
 
 __all__ = ["make_mouth"]

@@ -16,10 +16,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.portrait.hull import softened_around
 from visavis.portrait.lipline import LipLine, along_mouth, cheapest_path
 from visavis.portrait.paint import paint_in_frame
 from visavis.portrait.topology import LIP_INNER_LOWER, LIP_INNER_UPPER
+from visavis.portrait.window import softened_around
 from visavis.types import Image
 
 __all__ = ["Parting", "find_parting"]

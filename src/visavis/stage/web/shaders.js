@@ -32,7 +32,12 @@ vec4 writeOffset(vec2 offset) { return vec4(offset, 0.0, 0.0); }
 // Grids may be stacked, one below the other, in one texture.
 const STACK = `
 uniform ivec2 nodes;
-int layerOf(int row) { return row / nodes.y; }
+// The node that is drawn, and in which of the grids.
+ivec2 drawnNode(out int layer) {
+  ivec2 at = ivec2(gl_FragCoord.xy);
+  layer = at.y / nodes.y;
+  return at - ivec2(0, layer * nodes.y);
+}
 ivec2 nodeIn(ivec2 node, int layer) { return clamp(node, ivec2(0), nodes - 1) + ivec2(0, layer * nodes.y); }
 `;
 
@@ -52,9 +57,8 @@ uniform int motions[64];
 uniform float strengths[64];
 out vec4 colour;
 void main() {
-  ivec2 at = ivec2(gl_FragCoord.xy);
-  int layer = layerOf(at.y);
-  ivec2 node = at - ivec2(0, layer * nodes.y);
+  int layer;
+  ivec2 node = drawnNode(layer);
   vec2 total = vec2(0.0);
   for (int i = 0; i < count; i++) {
     total += strengths[i] * vec2(texelFetch(fields, ivec3(node, motions[i] * stack + layer), 0).rg);
@@ -69,9 +73,9 @@ uniform float spacing;
 uniform ivec4 hole;        // left, top, right and bottom node of what is drawn by itself
 out vec4 colour;
 void main() {
-  ivec2 at = ivec2(gl_FragCoord.xy);
-  int layer = layerOf(at.y);
-  ivec2 node = at - ivec2(0, layer * nodes.y);
+  int layer;
+  ivec2 node = drawnNode(layer);
+  ivec2 at = nodeIn(node, layer);
   vec2 here = readOffset(field, at);
   // Parts that are drawn by themselves meet at borders, and must agree: nothing is smoothed there.
   ivec2 border = min(node, nodes - 1 - node), beside = max(hole.xy - node, node - hole.zw);
@@ -106,10 +110,9 @@ uniform sampler2D field;
 uniform float spacing;
 out vec4 colour;
 void main() {
-  ivec2 at = ivec2(gl_FragCoord.xy);
-  int layer = layerOf(at.y);
-  vec2 node = vec2(at - ivec2(0, layer * nodes.y));
-  vec2 place = node - readOffset(field, at) / spacing;
+  int layer;
+  ivec2 drawn = drawnNode(layer);
+  vec2 node = vec2(drawn), place = node - readOffset(field, nodeIn(drawn, layer)) / spacing;
   for (int round = 0; round < 10; round++) {
     // Beyond the grid its border is repeated: value and derivatives are those of the nearest place on it.
     vec2 inside = clamp(place, vec2(0.0), vec2(nodes - 1));
@@ -175,9 +178,8 @@ vec2 offsetAt(ivec2 node, int layer) {
 }
 
 void main() {
-  ivec2 at = ivec2(gl_FragCoord.xy);
-  int layer = layerOf(at.y);
-  ivec2 node = at - ivec2(0, layer * nodes.y);
+  int layer;
+  ivec2 node = drawnNode(layer);
   ${Array.from({ length: 25 }, (_, i) => take(i)).join("\n  ")}
   vec2 t;
   ${body}
@@ -191,12 +193,11 @@ uniform sampler2D field;
 uniform float spacing;
 out vec4 colour;
 void main() {
-  ivec2 at = ivec2(gl_FragCoord.xy);
-  int layer = layerOf(at.y);
-  ivec2 node = at - ivec2(0, layer * nodes.y);
+  int layer;
+  ivec2 node = drawnNode(layer);
   float share = 0.5 / spacing;
   vec2 above = mix(readOffset(field, nodeIn(node - 1, layer)), readOffset(field, nodeIn(node - ivec2(0, 1), layer)), 1.0 - share);
-  vec2 level = mix(readOffset(field, nodeIn(node - ivec2(1, 0), layer)), readOffset(field, at), 1.0 - share);
+  vec2 level = mix(readOffset(field, nodeIn(node - ivec2(1, 0), layer)), readOffset(field, nodeIn(node, layer)), 1.0 - share);
   colour = writeOffset(mix(above, level, 1.0 - share));
 }`;
 
